@@ -1,0 +1,84 @@
+"""The authorised call: the identity picks the scheme, the answer is judged."""
+
+from __future__ import annotations
+
+from sansauth.effects import Send, Steps, Timeouts, operation
+from sansauth.env import Env
+from sansauth.errors import ApiError, InvalidOrExpiredToken, UnsupportedAuthentication
+from sansauth.http import Request, Response
+from sansauth.identity import App, Bearer, Identity, OAuth1User
+from sansauth.lifecycle import app_bearer
+from sansauth.oauth1 import sign
+from sansauth.provider import Provider
+from sansauth.refusal import read_refusal
+
+__all__ = ["authorise", "authorise_held", "call", "is_renewable", "judge"]
+
+_NOT_MODIFIED = 304
+_KIND = {
+    App: "an App (application-only bearer token)",
+    Bearer: "a Bearer token",
+    OAuth1User: "an OAuth1User (OAuth 1.0a user context)",
+}
+
+
+@operation
+def call(
+    request: Request, identity: Identity, *, provider: Provider, env: Env, timeouts: Timeouts | None = None
+) -> Steps[Response]:
+    """Send `request` as `identity`, and return the answer if it is a success.
+
+    `OAuth1User` signs (RFC 5849); `Bearer` and `App` bear their token (RFC 6750), and an `App` without one fetches it
+    once. When the service says that the app's own fetched token is invalid, a new one is fetched, once. Raises
+    `ApiError` for a refusal, `ForeignHost` before anything is sent to a host that is not the provider's.
+    """
+    signed = yield from authorise(request, identity, provider=provider, env=env)
+    response = yield from Send(signed, timeouts)
+    if is_renewable(response, identity, provider):
+        signed = yield from authorise(request, identity, provider=provider, env=env, rejected=signed)
+        response = yield from Send(signed, timeouts)
+    return judge(response, identity, provider, request=signed)
+
+
+@operation
+def authorise(
+    request: Request, identity: Identity, *, provider: Provider, env: Env, rejected: Request | None = None
+) -> Steps[Request]:
+    """The request with the identity's credentials, fetched if they must be.
+
+    `rejected` is the authorised request that the service refused, if `is_renewable` said so: its token is replaced.
+    """
+    provider.admit(request)
+    if isinstance(identity, App):
+        stale = rejected.headers["authorization"].removeprefix("Bearer ") if rejected is not None else None
+        token = yield from app_bearer(identity, provider, rejected=stale)
+        identity = Bearer(token)
+    return authorise_held(request, identity, provider=provider, env=env)
+
+
+def authorise_held(request: Request, identity: Identity, *, provider: Provider, env: Env) -> Request:
+    """The request with credentials the identity already holds; an `App` without a bearer token signs as consumer."""
+    provider.admit(request)
+    match identity:
+        case Bearer(token=token) | App(bearer_token=str(token)):
+            return request.with_header("authorization", f"Bearer {token}")
+        case _:
+            return sign(request, identity, timestamp=env.timestamp(), nonce=env.nonce())
+
+
+def is_renewable(response: Response, identity: Identity, provider: Provider) -> bool:
+    """Whether the answer refuses a token that this identity can replace: the app's own, fetched, now invalid."""
+    if response.status != 401 or not isinstance(identity, App) or identity.bearer_token is not None:
+        return False
+    return isinstance(read_refusal(response, provider), InvalidOrExpiredToken)
+
+
+def judge(response: Response, identity: Identity, provider: Provider, *, request: Request) -> Response:
+    """The response, if it is a success (2xx, or 304 to a conditional request); else raises its `ApiError`."""
+    if 200 <= response.status < 300 or response.status == _NOT_MODIFIED:
+        return response
+    error: ApiError = read_refusal(response, provider, request=request)
+    if isinstance(error, UnsupportedAuthentication):
+        hint = f"The call was made as {_KIND[type(identity)]}; use an identity of a kind the endpoint accepts."
+        raise read_refusal(response, provider, request=request, hint=hint)
+    raise error

@@ -1,0 +1,398 @@
+"""Every exception of sansauth, in one tree.
+
+    SansauthError
+    ├── ApiError                       the service answered, and refused
+    │   ├── UnexpectedRedirect         3xx: nothing is followed with credentials
+    │   ├── BadRequest                 400
+    │   │   ├── MissingParameter       a required parameter was not sent
+    │   │   └── BadAuthenticationData  no usable credentials were in the request
+    │   ├── Unauthorized               401
+    │   │   ├── CouldNotAuthenticate   the signature or the token was not accepted
+    │   │   ├── InvalidOrExpiredToken  the token was revoked, or never was one
+    │   │   ├── TimestampOutOfRange    the two clocks differ too much
+    │   │   └── UnableToVerifyCredentials   consumer key and secret do not belong together
+    │   ├── PaymentRequired            402
+    │   │   └── CreditsDepleted
+    │   ├── Forbidden                  403
+    │   │   ├── AlreadyFavorited, AlreadyRetweeted, DuplicateStatus
+    │   │   ├── AccountLocked, AccountSuspended
+    │   │   ├── CallbackNotApproved
+    │   │   ├── ClientForbidden        the application may not call this endpoint
+    │   │   ├── TokenNotInvalidated    the application may not invalidate this token
+    │   │   └── UnsupportedAuthentication   right credentials of the wrong kind
+    │   ├── NotFound                   404
+    │   ├── NotAcceptable              406
+    │   ├── RequestEntityTooLarge      413
+    │   ├── UnprocessableEntity        422
+    │   ├── TooManyRequests            429, and 420 of old
+    │   │   └── UsageCapExceeded       a monthly or daily cap: waiting for the window does not help
+    │   ├── InternalServerError        500
+    │   ├── BadGateway                 502
+    │   ├── ServiceUnavailable         503
+    │   └── GatewayTimeout             504
+    ├── TransportError                 no whole answer came back; `sent` says whether the service may have acted
+    │   ├── ConnectError
+    │   ├── TLSError
+    │   ├── WriteError
+    │   ├── ReadError
+    │   ├── TimedOut
+    │   └── ResponseTooLarge
+    ├── ProtocolError
+    │   ├── LocalProtocolError         this side broke the contract
+    │   │   ├── InvalidURL, InvalidHeader, InvalidParameter
+    │   │   ├── ForeignHost            credentials may not go to that host
+    │   │   ├── InsecureTransport      plain http to a host that is not this machine
+    │   │   └── WrongIdentity          this operation cannot be done by that kind of caller
+    │   └── RemoteProtocolError        the peer did: an answer that is not what its protocol promises
+    └── StoreError
+        └── Conflict                   the record changed since it was read
+
+No secret is ever an argument of one of these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sansauth.ratelimit import RateLimit
+
+__all__ = [
+    "AccountLocked",
+    "AccountSuspended",
+    "AlreadyFavorited",
+    "AlreadyRetweeted",
+    "ApiError",
+    "BadAuthenticationData",
+    "BadGateway",
+    "BadRequest",
+    "CallbackNotApproved",
+    "ClientForbidden",
+    "Conflict",
+    "ConnectError",
+    "CouldNotAuthenticate",
+    "CreditsDepleted",
+    "DuplicateStatus",
+    "Forbidden",
+    "ForeignHost",
+    "GatewayTimeout",
+    "InsecureTransport",
+    "InternalServerError",
+    "InvalidHeader",
+    "InvalidOrExpiredToken",
+    "InvalidParameter",
+    "InvalidURL",
+    "LocalProtocolError",
+    "MissingParameter",
+    "NotAcceptable",
+    "NotFound",
+    "PaymentRequired",
+    "ProtocolError",
+    "ReadError",
+    "Refusal",
+    "RemoteProtocolError",
+    "RequestEntityTooLarge",
+    "ResponseTooLarge",
+    "SansauthError",
+    "ServiceUnavailable",
+    "StoreError",
+    "TLSError",
+    "TimedOut",
+    "TimestampOutOfRange",
+    "TokenNotInvalidated",
+    "TooManyRequests",
+    "TransportError",
+    "UnableToVerifyCredentials",
+    "Unauthorized",
+    "UnexpectedRedirect",
+    "UnprocessableEntity",
+    "UnsupportedAuthentication",
+    "UsageCapExceeded",
+    "WriteError",
+]
+
+_RETRYABLE = frozenset({408, 420, 429, 500, 502, 503, 504})
+
+
+class SansauthError(Exception):
+    """The root: catch this to catch all of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a refusing answer said, already stripped of secrets: the one argument of every `ApiError`.
+
+    `service` is the provider's name, `codes` its own error codes or problem slugs, `text` its words (shortened),
+    `hint` ours: what to check. `rate_limits` are those of the answer's headers.
+    """
+
+    service: str
+    status: int
+    codes: tuple[int | str, ...] = ()
+    text: str = ""
+    hint: str = ""
+    rate_limits: tuple[RateLimit, ...] = ()
+    transaction_id: str | None = None
+
+
+class ApiError(SansauthError):
+    """The service answered, and refused."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal)
+        self.refusal = refusal
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return self.refusal.status
+
+    @property
+    def codes(self) -> tuple[int | str, ...]:
+        """The service's own codes, in its order; problem types by the last segment of their URI."""
+        return self.refusal.codes
+
+    @property
+    def text(self) -> str:
+        """The service's words, shortened and stripped of secrets; empty if it had none."""
+        return self.refusal.text
+
+    @property
+    def hint(self) -> str:
+        """Our words: what to check; empty where we know nothing better than the text."""
+        return self.refusal.hint
+
+    @property
+    def rate_limit(self) -> RateLimit | None:
+        """The limit that binds: the exhausted one that resets last, else the shortest window; None if not sent."""
+        return RateLimit.binding(self.refusal.rate_limits)
+
+    @property
+    def rate_limits(self) -> tuple[RateLimit, ...]:
+        """All limits of the answer, one per pool."""
+        return self.refusal.rate_limits
+
+    @property
+    def transaction_id(self) -> str | None:
+        """The service's id of this exchange, for a bug report."""
+        return self.refusal.transaction_id
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same request may succeed later (408, 420, 429, 500, 502, 503, 504)."""
+        return self.status in _RETRYABLE
+
+    def __str__(self) -> str:
+        refusal = self.refusal
+        said = ", ".join(
+            [*(f"code {code}" for code in refusal.codes), *([f'"{refusal.text}"'] if refusal.text else [])]
+        )
+        sentence = f"{refusal.service} answered {refusal.status}" + (f" ({said})." if said else ".")
+        return f"{sentence} {refusal.hint}" if refusal.hint else sentence
+
+
+class UnexpectedRedirect(ApiError):
+    """3xx. A redirect is never followed with credentials."""
+
+
+class BadRequest(ApiError):
+    """400."""
+
+
+class MissingParameter(BadRequest):
+    """A required parameter was not sent, or the body was not form-encoded."""
+
+
+class BadAuthenticationData(BadRequest):
+    """No usable credentials were in the request."""
+
+
+class Unauthorized(ApiError):
+    """401."""
+
+
+class CouldNotAuthenticate(Unauthorized):
+    """The signature or the token was not accepted."""
+
+
+class InvalidOrExpiredToken(Unauthorized):
+    """The token was revoked or invalidated, or never was one."""
+
+
+class TimestampOutOfRange(Unauthorized):
+    """The request's timestamp is too far from the service's clock."""
+
+
+class UnableToVerifyCredentials(Unauthorized):
+    """Consumer key and secret do not belong together, or the token given is not one of theirs."""
+
+
+class PaymentRequired(ApiError):
+    """402."""
+
+
+class CreditsDepleted(PaymentRequired):
+    """The account has no credits left."""
+
+
+class Forbidden(ApiError):
+    """403."""
+
+
+class AlreadyFavorited(Forbidden):
+    """The post was liked before."""
+
+
+class AlreadyRetweeted(Forbidden):
+    """The post was reposted before."""
+
+
+class DuplicateStatus(Forbidden):
+    """The same text was posted before."""
+
+
+class AccountLocked(Forbidden):
+    """The account is locked for now; its owner has to log in."""
+
+
+class AccountSuspended(Forbidden):
+    """The account is suspended."""
+
+
+class CallbackNotApproved(Forbidden):
+    """The callback URL is not registered for this application."""
+
+
+class ClientForbidden(Forbidden):
+    """The application is not enrolled for this endpoint."""
+
+
+class TokenNotInvalidated(Forbidden):
+    """The application is not permitted to invalidate this token."""
+
+
+class UnsupportedAuthentication(Forbidden):
+    """The credentials are right, but of a kind this endpoint does not accept."""
+
+
+class NotFound(ApiError):
+    """404."""
+
+
+class NotAcceptable(ApiError):
+    """406."""
+
+
+class RequestEntityTooLarge(ApiError):
+    """413."""
+
+
+class UnprocessableEntity(ApiError):
+    """422."""
+
+
+class TooManyRequests(ApiError):
+    """429, or 420 of old."""
+
+
+class UsageCapExceeded(TooManyRequests):
+    """A monthly or daily cap is used up: waiting for the rate limit's window does not help."""
+
+    @property
+    def retryable(self) -> bool:
+        """Never: the cap ends with its period, not with a wait."""
+        return False
+
+
+class InternalServerError(ApiError):
+    """500."""
+
+
+class BadGateway(ApiError):
+    """502."""
+
+
+class ServiceUnavailable(ApiError):
+    """503."""
+
+
+class GatewayTimeout(ApiError):
+    """504."""
+
+
+class TransportError(SansauthError):
+    """No whole answer came back.
+
+    `sent` is False only when no byte of the request can have reached the service, so that sending again is safe.
+    """
+
+    def __init__(self, message: str, *, sent: bool = False) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+class ConnectError(TransportError):
+    """No connection: name resolution, refusal, proxy."""
+
+
+class TLSError(TransportError):
+    """The certificate was not accepted, or the peer does not speak TLS."""
+
+
+class WriteError(TransportError):
+    """The connection broke while the request was sent."""
+
+
+class ReadError(TransportError):
+    """The connection broke before the answer was whole."""
+
+
+class TimedOut(TransportError):
+    """A limit of `Timeouts` was reached."""
+
+
+class ResponseTooLarge(TransportError):
+    """The answer is longer than the transport accepts; it was refused while being read."""
+
+
+class ProtocolError(SansauthError):
+    """Somebody broke the contract."""
+
+
+class LocalProtocolError(ProtocolError):
+    """This side did."""
+
+
+class InvalidURL(LocalProtocolError, ValueError):
+    """The URL is outside the grammar of `Request`."""
+
+
+class InvalidHeader(LocalProtocolError, ValueError):
+    """A header name is not a token, or a value holds CR, LF, NUL or characters outside ISO-8859-1."""
+
+
+class InvalidParameter(LocalProtocolError, ValueError):
+    """A parameter's value is of a type that has no form encoding, or is not Unicode text."""
+
+
+class ForeignHost(LocalProtocolError):
+    """The request goes to a host that is not the provider's: no credentials for it."""
+
+
+class InsecureTransport(LocalProtocolError):
+    """Plain http to a host that is not this machine."""
+
+
+class WrongIdentity(LocalProtocolError):
+    """This operation cannot be done by that kind of caller."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The peer's answer is not what its protocol promises."""
+
+
+class StoreError(SansauthError):
+    """The token store could not do what it was asked to."""
+
+
+class Conflict(StoreError):
+    """The record changed since it was read."""

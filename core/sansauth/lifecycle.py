@@ -1,0 +1,56 @@
+"""The life of a stored token: load it, judge it, fetch it alone, save it before it is used."""
+
+from __future__ import annotations
+
+from sansauth.effects import Exclusive, Load, Save, Steps, operation
+from sansauth.identity import App
+from sansauth.oauth2.client_credentials import app_token
+from sansauth.provider import Provider
+from sansauth.secret import Secret
+from sansauth.tokens import AppToken, app_token_key
+
+__all__ = ["app_bearer", "forget_app_bearer"]
+
+
+@operation
+def app_bearer(app: App, provider: Provider, *, rejected: str | None = None) -> Steps[str]:
+    """The application's bearer token: the one it was made with, else the stored one, else a new one, fetched once.
+
+    `rejected` is the token the service just refused; a stored one that equals it is replaced.
+    """
+    if app.bearer_token is not None:
+        return app.bearer_token
+    stored = yield from Load(app_token_key(app, provider))
+    if stored is not None:
+        token = AppToken.from_bytes(stored.data).access_token
+        if token != rejected:
+            return token
+    return (yield from Exclusive(app_token_key(app, provider), _fetch(app, provider, rejected)))
+
+
+@operation
+def _fetch(app: App, provider: Provider, rejected: str | None) -> Steps[str]:
+    # Again, now that the key is held: whoever held it before may have fetched already.
+    key = app_token_key(app, provider)
+    stored = yield from Load(key)
+    if stored is not None:
+        token = AppToken.from_bytes(stored.data).access_token
+        if token != rejected:
+            return token
+    fetched: Secret = yield from app_token(app, provider)
+    yield from Save(key, AppToken(fetched).to_bytes(), stored.version if stored else None)
+    return fetched
+
+
+@operation
+def forget_app_bearer(app: App, provider: Provider, token: str) -> Steps[None]:
+    """Remove the application's stored bearer token if it is this one."""
+    yield from Exclusive(app_token_key(app, provider), _forget(app, provider, token))
+
+
+@operation
+def _forget(app: App, provider: Provider, token: str) -> Steps[None]:
+    key = app_token_key(app, provider)
+    stored = yield from Load(key)
+    if stored is not None and AppToken.from_bytes(stored.data).access_token == token:
+        yield from Save(key, None, stored.version)

@@ -1,0 +1,70 @@
+"""The client credentials grant: an application's own bearer token, for its key and secret (RFC 6749 section 4.4)."""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import cast
+
+from sansauth.effects import Send, Steps, operation
+from sansauth.encoding import Params, Value, quote
+from sansauth.errors import RemoteProtocolError
+from sansauth.http import Request, Response, build_request
+from sansauth.identity import App
+from sansauth.provider import Provider
+from sansauth.refusal import read_refusal, refuse_codes
+from sansauth.secret import Secret
+
+__all__ = ["app_token", "basic_credentials", "build_app_token_request", "parse_app_token", "success_object"]
+
+# RFC 6750 section 2.1 allows less; X issues percent-encoded tokens. Whatever stands here fits into a header.
+_TOKEN = re.compile(r"[\x21-\x7E]+")
+
+
+def basic_credentials(app: App) -> str:
+    """The Authorization header of an application: Basic, key and secret percent-encoded (RFC 6749 section 2.3.1)."""
+    pair = f"{quote(app.consumer_key)}:{quote(app.consumer_secret)}"
+    return "Basic " + base64.b64encode(pair.encode()).decode()
+
+
+def build_app_token_request(app: App, provider: Provider, options: dict[str, Value] | None = None) -> Request:
+    """Ask for the application's bearer token; `options` are further form parameters, or replace `grant_type`."""
+    form: Params = {"grant_type": "client_credentials", **(options or {})}
+    headers = {"authorization": basic_credentials(app), "accept": "*/*"}
+    return provider.admit(build_request("POST", provider.endpoint("app_token"), form=form, headers=headers))
+
+
+def parse_app_token(response: Response, provider: Provider, *, request: Request | None = None) -> Secret:
+    """Read the bearer token, verbatim (RFC 6749 section 5.1).
+
+    Raises the `ApiError` of a refusal (`UnableToVerifyCredentials` for a wrong key or secret, whatever the status), and
+    `RemoteProtocolError` for a success that is none: no JSON object, a token type other than bearer, no token in it.
+    """
+    answer = success_object(response, provider, request=request)
+    kind, token = answer.get("token_type"), answer.get("access_token")
+    if not isinstance(kind, str) or kind.lower() != "bearer":
+        raise RemoteProtocolError(f"{provider.name} answered {response.status} without token_type bearer")
+    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+        raise RemoteProtocolError(f"{provider.name} answered {response.status} without a usable access_token")
+    return Secret(token)
+
+
+def success_object(response: Response, provider: Provider, *, request: Request | None = None) -> dict[str, object]:
+    """The JSON object of a successful answer; raises the refusal's error for any other answer."""
+    if not 200 <= response.status < 300:
+        raise read_refusal(response, provider, request=request)
+    refuse_codes(response, provider, request=request)
+    answer = response.json()
+    if not isinstance(answer, dict):
+        raise RemoteProtocolError(
+            f"{provider.name} answered {response.status} with a JSON {type(answer).__name__}; expected an object"
+        )
+    return cast("dict[str, object]", answer)
+
+
+@operation
+def app_token(app: App, provider: Provider, options: dict[str, Value] | None = None) -> Steps[Secret]:
+    """Obtain the application's bearer token."""
+    request = build_app_token_request(app, provider, options)
+    response = yield from Send(request)
+    return parse_app_token(response, provider, request=request)

@@ -1,0 +1,18 @@
+"""Secret: a string that does not show itself.
+
+It is a `str` in every other respect, and prints when told to: `print(token)` shows it, `print([token])` does not. The
+type guards against the accident (a repr in a log, a traceback with locals, a test failure), not against intent.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Secret"]
+
+
+class Secret(str):
+    """A str whose repr is masked."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Secret('***')"

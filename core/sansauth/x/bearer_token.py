@@ -1,0 +1,95 @@
+"""An application's bearer token: obtain it, invalidate it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from sansauth.effects import Send, Steps, operation
+from sansauth.encoding import Value, encode, requote
+from sansauth.env import Env
+from sansauth.errors import LocalProtocolError, RemoteProtocolError, WrongIdentity
+from sansauth.http import FORM, Request, Response
+from sansauth.identity import App, OAuth1User, app_of
+from sansauth.oauth1 import sign
+from sansauth.oauth2.client_credentials import app_token, basic_credentials, success_object
+from sansauth.provider import Provider
+from sansauth.secret import Secret
+from sansauth.x.presets import X
+
+__all__ = ["bearer_token", "build_invalidate_request", "invalidate_token", "parse_invalidated_token", "token"]
+
+
+@operation
+def token(app: App, *, provider: Provider = X, env: Env | None = None, **options: Value) -> Steps[Secret]:
+    """Obtain the application's bearer token (X: POST oauth2/token; RFC 6749 section 4.4).
+
+    X keeps one bearer token per application and answers with the same one until it is invalidated. `options` are
+    further form parameters, and may replace `grant_type`; the names `provider` and `env` are reserved (`env` is not
+    needed). Raises `UnableToVerifyCredentials`, an `Unauthorized`, when X rejects the consumer key or secret (HTTP 403,
+    code 99), and `MissingParameter`, a `BadRequest`, for code 170.
+    """
+    del env
+    return (yield from app_token(app, provider, options))
+
+
+bearer_token = token
+
+
+@operation
+def invalidate_token(
+    identity: App | OAuth1User,
+    access_token: str,
+    *,
+    provider: Provider = X,
+    env: Env | None = None,
+    auth: Literal["basic", "oauth1"] | None = None,
+    **options: Value,
+) -> Steps[Secret]:
+    """Invalidate an application's bearer token (X: POST oauth2/invalidate_token); gives the invalidated token.
+
+    X's own pages contradict each other on the authentication: an `App` authenticates with Basic, an `OAuth1User` (the
+    application's owner) signs and needs `env`; `auth` forces either. The token goes as it was issued into the form
+    body, never into the URL, where access logs would keep it. `options` are further form parameters; the names
+    `provider`, `env` and `auth` are reserved. Raises `UnableToVerifyCredentials` (403, code 99) or
+    `TokenNotInvalidated` (code 348).
+    """
+    request = build_invalidate_request(identity, access_token, provider=provider, env=env, auth=auth, options=options)
+    response = yield from Send(request)
+    return parse_invalidated_token(response, provider, request=request)
+
+
+def build_invalidate_request(
+    identity: App | OAuth1User,
+    access_token: str,
+    *,
+    provider: Provider,
+    env: Env | None = None,
+    auth: Literal["basic", "oauth1"] | None = None,
+    options: dict[str, Value] | None = None,
+) -> Request:
+    """Ask to invalidate `access_token`, which is sent as issued: `%XX` and unreserved characters stay."""
+    if not isinstance(identity, (App, OAuth1User)):  # pyright: ignore[reportUnnecessaryIsInstance]  # a Bearer
+        raise WrongIdentity("only the application or its owner invalidates a token: pass an App or an OAuth1User")
+    if not isinstance(access_token, str) or not access_token:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise LocalProtocolError("invalidate_token takes the token as a str that is not empty")
+    body = f"access_token={requote(access_token)}"
+    if options:
+        body += "&" + encode(options)
+    headers = {"content-type": FORM, "accept": "*/*"}
+    url = provider.endpoint("invalidate_app_token")
+    request = provider.admit(Request("POST", url, headers, body.encode()))
+    if auth is None:
+        auth = "basic" if isinstance(identity, App) else "oauth1"
+    if auth == "basic":
+        return request.with_header("authorization", basic_credentials(app_of(identity)))
+    if env is None:
+        raise LocalProtocolError("a signed invalidate_token needs env=, for timestamp and nonce; see sansauth.Env")
+    return sign(request, identity, timestamp=env.timestamp(), nonce=env.nonce())
+
+
+def parse_invalidated_token(response: Response, provider: Provider, *, request: Request | None = None) -> Secret:
+    """Read the invalidated token; the answer has no `token_type`."""
+    invalidated = success_object(response, provider, request=request).get("access_token")
+    if not isinstance(invalidated, str) or not invalidated:
+        raise RemoteProtocolError(f"{provider.name} answered {response.status} without the invalidated access_token")
+    return Secret(invalidated)
