@@ -24,6 +24,7 @@ Params: TypeAlias = "Mapping[str, Value | Sequence[Value]] | Iterable[tuple[str,
 UNRESERVED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 
 _BYTES = [chr(byte) if chr(byte) in UNRESERVED else f"%{byte:02X}" for byte in range(256)]
+_UNRESERVED = re.compile(r"[A-Za-z0-9\-._~]*+").fullmatch
 _HEX = re.compile(rb"%([0-9A-Fa-f]{2})")
 _ISSUED = re.compile(r"%[0-9A-Fa-f]{2}|[^%]+|%", re.ASCII)
 # What `encode` itself writes: no `+`, no lower-case hex, no %XX that stands for an unreserved character, one `=` a
@@ -34,6 +35,8 @@ _CANONICAL = re.compile(rf"{_ENCODED}(?:={_ENCODED})?+(?:&{_ENCODED}(?:={_ENCODE
 
 def quote(text: str) -> str:
     """Percent-encode everything but unreserved characters (RFC 3986 section 2.3, RFC 5849 section 3.6)."""
+    if _UNRESERVED(text):
+        return text
     try:
         return "".join(map(_BYTES.__getitem__, text.encode()))
     except UnicodeEncodeError:
@@ -75,15 +78,13 @@ def encoded_pairs(encoded: str) -> list[tuple[str, str]]:
     Works on bytes, so that `%FF` is signed as `%FF` although it is not UTF-8 (RFC 5849 section 3.4.1.3.1).
     """
     if _CANONICAL.fullmatch(encoded):
-        return list(_pieces(encoded))
+        return _pieces(encoded)
     return [(_canonical(name), _canonical(value)) for name, value in _pieces(encoded)]
 
 
-def _pieces(encoded: str) -> Iterable[tuple[str, str]]:
-    for piece in encoded.split("&"):
-        if piece:
-            name, _, value = piece.partition("=")
-            yield name, value
+def _pieces(encoded: str) -> list[tuple[str, str]]:
+    split = [piece.partition("=") for piece in encoded.split("&") if piece]
+    return [(name, value) for name, _, value in split]
 
 
 def _text(piece: str) -> str:

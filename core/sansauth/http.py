@@ -82,9 +82,12 @@ class Headers:
 
     def replacing(self, name: str, value: str) -> Headers:
         """These headers with exactly one field of that name, at the end."""
-        field = _field(name, value)
+        return self.replacing_checked(*_field(name, value))
+
+    def replacing_checked(self, name: str, value: str) -> Headers:
+        """The same, for a lower-case name and a value that are known to be valid: no check."""
         copy = object.__new__(Headers)
-        copy._fields = (*[pair for pair in self._fields if pair[0] != field[0]], field)
+        copy._fields = (*[pair for pair in self._fields if pair[0] != name], (name, value))
         return copy
 
     def __repr__(self) -> str:
@@ -191,8 +194,15 @@ class Request:
 
     def with_header(self, name: str, value: str) -> Request:
         """The same request with exactly one header of that name."""
+        return self._with(self.headers.replacing(name, value))
+
+    def with_checked_header(self, name: str, value: str) -> Request:
+        """The same, for a lower-case name and a value that are known to be valid: no check."""
+        return self._with(self.headers.replacing_checked(name, value))
+
+    def _with(self, headers: Headers) -> Request:
         copy = object.__new__(Request)
-        copy._fill(self.method, self.parsed, self.headers.replacing(name, value), self.body)
+        copy._fill(self.method, self.parsed, headers, self.body)
         return copy
 
     def __eq__(self, other: object) -> bool:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import binascii
 import hmac
+import re
 from collections.abc import Iterable
 
 from sansauth.encoding import quote
 
 __all__ = ["HMAC_METHODS", "build_base_string", "hmac_signature", "normalize"]
+
+_PLAIN_URI = re.compile(r"[A-Za-z0-9\-._~:/]*+").fullmatch
 
 HMAC_METHODS = {"HMAC-SHA1": "sha1", "HMAC-SHA256": "sha256", "HMAC-SHA512": "sha512"}
 
@@ -28,9 +31,11 @@ def normalize(pairs: Iterable[tuple[str, str]]) -> str:
 
 def build_base_string(method: str, base_uri: str, normalized: str) -> str:
     """Join method, base URI and normalized parameters (RFC 5849 section 3.4.1.1)."""
+    # Most base URIs hold nothing else than these either, and two replacements are four times as fast as the encoder.
+    uri = base_uri.replace(":", "%3A").replace("/", "%2F") if _PLAIN_URI(base_uri) else quote(base_uri)
     # The parameters hold nothing but unreserved characters, `%`, `=` and `&`: three replacements encode them again.
     escaped = normalized.replace("%", "%25").replace("&", "%26").replace("=", "%3D")
-    return f"{method}&{quote(base_uri)}&{escaped}"
+    return f"{method}&{uri}&{escaped}"
 
 
 def hmac_signature(method: str, base_string: str, consumer_secret: str, token_secret: str) -> str:

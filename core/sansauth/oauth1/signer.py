@@ -35,7 +35,7 @@ def sign(
     signature = hmac_signature(method, text, app.consumer_secret, token_secret)
     protocol.append(("oauth_signature", quote(signature)))
     header = "OAuth " + ", ".join([f'{name}="{value}"' for name, value in protocol])
-    return request.with_header("authorization", header)
+    return request.with_checked_header("authorization", header)
 
 
 def base_string(
@@ -60,7 +60,7 @@ def _base_string(request: Request, protocol: list[tuple[str, str]]) -> str:
     if request.body and request.has_form:
         # Latin-1 keeps every byte: a body that is not ASCII is signed as the bytes it has.
         pairs += encoded_pairs(request.body.decode("latin-1"))
-    return build_base_string(request.method, request.origin + path, normalize(pairs))
+    return build_base_string(request.method, request.parsed.origin + path, normalize(pairs))
 
 
 def _protocol_parameters(
@@ -83,7 +83,7 @@ def _protocol_parameters(
         ("oauth_consumer_key", quote(app.consumer_key)),
         ("oauth_nonce", quote(nonce)),
         ("oauth_signature_method", method),
-        ("oauth_timestamp", quote(str(timestamp))),
+        ("oauth_timestamp", str(timestamp) if isinstance(timestamp, int) else quote(timestamp)),
     ]
     if token is not None:
         parameters.append(("oauth_token", quote(token)))
