@@ -21,6 +21,7 @@ from typing import Generic, ParamSpec, TypeAlias, TypeVar, cast
 from sansauth.http import Request, Response
 
 __all__ = [
+    "DEFAULT_TIMEOUTS",
     "Effect",
     "Exclusive",
     "Load",
@@ -54,6 +55,9 @@ class Timeouts:
     def __post_init__(self) -> None:
         if not all(0 < limit < float("inf") for limit in (self.connect, self.read, self.total)):
             raise ValueError("every timeout is a finite number of seconds above zero")
+
+
+DEFAULT_TIMEOUTS = Timeouts()
 
 
 @dataclass(frozen=True, slots=True)

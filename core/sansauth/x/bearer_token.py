@@ -9,14 +9,22 @@ from sansauth.encoding import Value, encode, requote
 from sansauth.env import Env
 from sansauth.errors import LocalProtocolError, RemoteProtocolError, WrongIdentity
 from sansauth.http import FORM, Request, Response
-from sansauth.identity import App, OAuth1User, app_of
+from sansauth.identity import App, Bearer, Identity, OAuth1User, app_of
+from sansauth.lifecycle import forget_app_bearer
 from sansauth.oauth1 import sign
 from sansauth.oauth2.client_credentials import app_token, basic_credentials, success_object
 from sansauth.provider import Provider
 from sansauth.secret import Secret
 from sansauth.x.presets import X
 
-__all__ = ["bearer_token", "build_invalidate_request", "invalidate_token", "parse_invalidated_token", "token"]
+__all__ = [
+    "bearer_token",
+    "build_invalidate_request",
+    "invalidate_and_forget",
+    "invalidate_token",
+    "parse_invalidated_token",
+    "token",
+]
 
 
 @operation
@@ -58,8 +66,26 @@ def invalidate_token(
     return parse_invalidated_token(response, provider, request=request)
 
 
+@operation
+def invalidate_and_forget(
+    identity: Identity,
+    access_token: str,
+    *,
+    provider: Provider = X,
+    env: Env | None = None,
+    auth: Literal["basic", "oauth1"] | None = None,
+    **options: Value,
+) -> Steps[Secret]:
+    """`invalidate_token`, after which the stored token of the application is forgotten if it was this one."""
+    request = build_invalidate_request(identity, access_token, provider=provider, env=env, auth=auth, options=options)
+    response = yield from Send(request)
+    invalidated = parse_invalidated_token(response, provider, request=request)
+    yield from forget_app_bearer(app_of(identity), provider, access_token)
+    return invalidated
+
+
 def build_invalidate_request(
-    identity: App | OAuth1User,
+    identity: Identity,
     access_token: str,
     *,
     provider: Provider,
@@ -68,7 +94,7 @@ def build_invalidate_request(
     options: dict[str, Value] | None = None,
 ) -> Request:
     """Ask to invalidate `access_token`, which is sent as issued: `%XX` and unreserved characters stay."""
-    if not isinstance(identity, (App, OAuth1User)):  # pyright: ignore[reportUnnecessaryIsInstance]  # a Bearer
+    if isinstance(identity, Bearer):
         raise WrongIdentity("only the application or its owner invalidates a token: pass an App or an OAuth1User")
     if not isinstance(access_token, str) or not access_token:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise LocalProtocolError("invalidate_token takes the token as a str that is not empty")

@@ -1,0 +1,107 @@
+"""Interpret effects in an event loop: asyncio or trio, whichever runs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Literal, TypeVar, assert_never
+
+from sansauth.effects import Exclusive, Load, Operation, Save, Send, Sleep, Timeouts
+from sansauth.errors import StoreError
+from sansauth.flow import Flow, State
+from sansauth.http import Request, Response
+from sansauth_io._driver import LEASE_POLL_SECONDS, Busy, Stores, new_owner
+from sansauth_io._locks import KeyLock, key_lock
+from sansauth_io._runtime import Runtime, current_runtime
+from sansauth_io.stores.protocol import LEASE_SECONDS, Store
+
+__all__ = ["AsyncDriver"]
+
+T = TypeVar("T")
+
+
+class AsyncDriver:
+    """Runs operations: `send` puts a request on the wire, `store` keeps the records."""
+
+    def __init__(
+        self, send: Callable[[Request, Timeouts], Awaitable[Response]], *, store: Store | None, timeouts: Timeouts
+    ) -> None:
+        self._send = send
+        self._stores = Stores(store)
+        self._timeouts = timeouts
+
+    async def run(self, operation: Operation[T]) -> T:
+        """Run an operation to its result."""
+        return await self._drive(Flow(operation), current_runtime())
+
+    async def _drive(self, flow: Flow[T], runtime: Runtime) -> T:
+        while flow.state is State.WAITING:
+            try:
+                answer = await self._perform(flow, runtime)
+            except Exception as error:
+                flow.fail(error)
+            except BaseException:
+                flow.close()
+                raise
+            else:
+                flow.resume(answer)
+        return flow.result
+
+    async def _perform(self, flow: Flow[T], runtime: Runtime) -> object:
+        effect = flow.effect
+        match effect:
+            case Send(request, timeouts):
+                return await self._send(request, timeouts or self._timeouts)
+            case Sleep(seconds):
+                await runtime.sleep(seconds)
+                return None
+            case Load(key):
+                store = self._stores.of(key)
+                return await _on(store, runtime, lambda: store.load(key))
+            case Save(key, data, expected):
+                store = self._stores.of(key)
+                return await _on(store, runtime, lambda: store.save(key, data, expected))
+            case Exclusive(key):
+                return await self._exclusive(flow, runtime, key)
+            case _:
+                assert_never(effect)
+
+    async def _exclusive(self, flow: Flow[T], runtime: Runtime, key: str) -> object:
+        store = self._stores.of(key)
+        lock = key_lock(store, key)
+        await _hold(lock, runtime)
+        try:
+            owner = new_owner()
+            while True:
+                result = await runtime.protected(lambda: self._attempt(flow, runtime, store, key, owner))
+                if result is not Busy.BUSY:
+                    return result
+                await runtime.sleep(LEASE_POLL_SECONDS)
+        finally:
+            lock.release()
+
+    async def _attempt(
+        self, flow: Flow[T], runtime: Runtime, store: Store, key: str, owner: str
+    ) -> object | Literal[Busy.BUSY]:
+        if not await _on(store, runtime, lambda: store.acquire(key, owner, LEASE_SECONDS)):
+            return Busy.BUSY
+        try:
+            return await self._drive(flow.body(), runtime)
+        finally:
+            # The lease ends by itself; the body's result must not be lost with it.
+            with contextlib.suppress(StoreError):
+                await _on(store, runtime, lambda: store.release(key, owner))
+
+
+async def _hold(lock: KeyLock, runtime: Runtime) -> None:
+    waiter = runtime.waiter()
+    if not lock.acquire(waiter.wake):
+        try:
+            await waiter.wait()
+        except BaseException:
+            lock.abandon(waiter.wake)
+            raise
+
+
+async def _on(store: Store, runtime: Runtime, work: Callable[[], T]) -> T:
+    return await runtime.in_thread(work) if store.blocking else work()

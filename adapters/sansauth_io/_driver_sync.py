@@ -1,0 +1,119 @@
+"""Interpret effects on threads."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Literal, TypeVar, assert_never
+
+from sansauth.effects import Exclusive, Load, Operation, Save, Send, Sleep, Timeouts
+from sansauth.errors import StoreError
+from sansauth.flow import Flow, State
+from sansauth.http import Request, Response
+from sansauth_io._driver import LEASE_POLL_SECONDS, Busy, Stores, new_owner
+from sansauth_io._locks import key_lock
+from sansauth_io.stores.protocol import LEASE_SECONDS, Store
+
+__all__ = ["SyncDriver", "protected"]
+
+T = TypeVar("T")
+
+
+class SyncDriver:
+    """Runs operations: `send` puts a request on the wire, `store` keeps the records."""
+
+    def __init__(
+        self, send: Callable[[Request, Timeouts], Response], *, store: Store | None, timeouts: Timeouts
+    ) -> None:
+        self._send = send
+        self._stores = Stores(store)
+        self._timeouts = timeouts
+
+    def run(self, operation: Operation[T]) -> T:
+        """Run an operation to its result."""
+        return self._drive(Flow(operation))
+
+    def _drive(self, flow: Flow[T]) -> T:
+        while flow.state is State.WAITING:
+            try:
+                answer = self._perform(flow)
+            except Exception as error:
+                flow.fail(error)
+            except BaseException:
+                flow.close()
+                raise
+            else:
+                flow.resume(answer)
+        return flow.result
+
+    def _perform(self, flow: Flow[T]) -> object:
+        effect = flow.effect
+        match effect:
+            case Send(request, timeouts):
+                return self._send(request, timeouts or self._timeouts)
+            case Sleep(seconds):
+                time.sleep(seconds)
+                return None
+            case Load(key):
+                return self._stores.of(key).load(key)
+            case Save(key, data, expected):
+                return self._stores.of(key).save(key, data, expected)
+            case Exclusive(key):
+                return self._exclusive(flow, key)
+            case _:
+                assert_never(effect)
+
+    def _exclusive(self, flow: Flow[T], key: str) -> object:
+        store = self._stores.of(key)
+        lock = key_lock(store, key)
+        turn = threading.Event()
+        if not lock.acquire(turn.set):
+            try:
+                turn.wait()
+            except BaseException:
+                lock.abandon(turn.set)
+                raise
+        try:
+            owner = new_owner()
+            while (result := protected(lambda: self._attempt(flow, store, key, owner))) is Busy.BUSY:
+                time.sleep(LEASE_POLL_SECONDS)
+            return result
+        finally:
+            lock.release()
+
+    def _attempt(self, flow: Flow[T], store: Store, key: str, owner: str) -> object | Literal[Busy.BUSY]:
+        if not store.acquire(key, owner, LEASE_SECONDS):
+            return Busy.BUSY
+        try:
+            return self._drive(flow.body())
+        finally:
+            # The lease ends by itself; the body's result must not be lost with it.
+            with contextlib.suppress(StoreError):
+                store.release(key, owner)
+
+
+def protected(work: Callable[[], T]) -> T:
+    """Run `work` to its end in a thread that is no daemon; an interrupt of the caller waits until then."""
+    done: Future[T] = Future()
+    context = contextvars.copy_context()
+
+    def run() -> None:
+        try:
+            done.set_result(context.run(work))
+        except BaseException as error:
+            done.set_exception(error)
+
+    interrupt: BaseException | None = None
+    threading.Thread(target=run, name="sansauth-exclusive", daemon=False).start()
+    while not done.done():
+        try:
+            done.exception()
+        except BaseException as error:  # KeyboardInterrupt, or what a signal handler raised
+            interrupt = error
+    if interrupt is not None:
+        raise interrupt
+    return done.result()

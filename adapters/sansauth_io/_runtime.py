@@ -1,0 +1,60 @@
+"""What the asynchronous driver needs of an event loop, and which one is running."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
+
+__all__ = ["Runtime", "Waiter", "current_runtime"]
+
+T = TypeVar("T")
+
+
+class Waiter(Protocol):
+    """One task's wait for something that any thread may announce."""
+
+    def wake(self) -> None:
+        """End the wait; from any thread. RuntimeError if the event loop has ended."""
+        ...
+
+    async def wait(self) -> None:
+        """Wait; cancellable."""
+        ...
+
+
+class Runtime(Protocol):
+    """One event loop."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; cancellable."""
+        ...
+
+    def waiter(self) -> Waiter:
+        """A wait for this task."""
+        ...
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Run blocking work in a worker thread; once begun it finishes before a cancellation is honoured."""
+        ...
+
+    async def protected(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Run `work` to its end; a cancellation of the caller waits until then."""
+        ...
+
+    async def within(self, seconds: float, work: Callable[[], Awaitable[T]]) -> T:
+        """Run `work`; after `seconds` it is cancelled and the builtin TimeoutError is raised."""
+        ...
+
+
+def current_runtime() -> Runtime:
+    """The event loop that runs this task."""
+    # trio first: in guest mode asyncio's loop runs around it.
+    trio = sys.modules.get("trio")
+    if trio is not None and trio.lowlevel.in_trio_run():
+        from sansauth_io._runtime_trio import TrioRuntime
+
+        return TrioRuntime()
+    from sansauth_io._runtime_asyncio import AsyncioRuntime
+
+    return AsyncioRuntime()

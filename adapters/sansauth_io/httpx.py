@@ -1,0 +1,74 @@
+"""sansauth over httpx, on asyncio and on trio.
+
+    from sansauth import App
+    from sansauth_io.httpx import AsyncClient
+
+    async with AsyncClient(App(consumer_key, consumer_secret)) as client:
+        await client.token()
+        (await client.get("/1.1/followers/ids.json", params={"screen_name": "xapi"})).json()
+
+Or on a client of your own, synchronous or not: `httpx.Client(auth=Auth(identity))`.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import httpx
+
+from sansauth.effects import DEFAULT_TIMEOUTS, Timeouts
+from sansauth.env import Env
+from sansauth.identity import Identity
+from sansauth.provider import Provider
+from sansauth.x.presets import X
+from sansauth_io import system_env
+from sansauth_io._client import Caller
+from sansauth_io._httpx_body import AuthFlows, ClientAuthFlows, HttpxClient, Library
+from sansauth_io.stores.protocol import Store
+
+__all__ = ["AsyncClient", "Auth"]
+
+_LIBRARY = cast("Library", httpx)
+
+
+class AsyncClient(HttpxClient):
+    """An authorised client over an httpx.AsyncClient.
+
+    `client` may be yours: its proxies, certificates, cookies, headers and event hooks then apply to token requests too,
+    and it stays yours to close. Its own `auth`, `params`, `base_url` and redirects do not apply. `store` keeps fetched
+    tokens; without one they live as long as the client.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        *,
+        provider: Provider = X,
+        store: Store | None = None,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
+        env: Env | None = None,
+        client: httpx.AsyncClient | None = None,
+    ) -> None:
+        caller = Caller(identity, provider, env or system_env())
+        super().__init__(_LIBRARY, caller, store=store, timeouts=timeouts, client=client)
+
+    @property
+    def auth(self) -> httpx.Auth:
+        """For an `httpx.AsyncClient(auth=...)`: authorises its requests, fetching tokens through this client."""
+        return _ClientAuth(_LIBRARY, self)
+
+
+class Auth(AuthFlows[httpx.Request, httpx.Response], httpx.Auth):
+    """For `httpx.Client(auth=...)` and `httpx.AsyncClient(auth=...)`: signs or bears what the identity holds.
+
+    A request to a host that is not the provider's raises `ForeignHost`.
+    """
+
+    _library = _LIBRARY
+
+    def __init__(self, identity: Identity, *, provider: Provider = X, env: Env | None = None) -> None:
+        super().__init__(identity, provider=provider, env=env)
+
+
+class _ClientAuth(ClientAuthFlows[httpx.Request, httpx.Response], httpx.Auth):
+    pass

@@ -1,0 +1,159 @@
+"""sansauth over requests.
+
+    from sansauth import App
+    from sansauth_io.requests import Client
+
+    with Client(App(consumer_key, consumer_secret)) as client:
+        client.token()
+        client.get("/1.1/followers/ids.json", params={"screen_name": "xapi"}).json()
+
+Or on a session of your own: `session.auth = Auth(identity)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self, cast
+
+import requests
+from requests.auth import AuthBase
+
+from sansauth.call import authorise, authorise_held, is_renewable
+from sansauth.effects import DEFAULT_TIMEOUTS, Timeouts
+from sansauth.env import Env
+from sansauth.http import Request, Response
+from sansauth.identity import Identity
+from sansauth.provider import Provider
+from sansauth.x.presets import X
+from sansauth_io import system_env
+from sansauth_io._client import Caller, SyncClient
+from sansauth_io._driver_sync import SyncDriver
+from sansauth_io._requests_transport import RequestsTransport, make_session
+from sansauth_io.stores.protocol import Store
+
+__all__ = ["Auth", "Client"]
+
+
+class Client(SyncClient):
+    """An authorised client over a requests.Session.
+
+    `session` may be yours: its proxies, certificates, cookies, headers and hooks then apply to token requests too, and
+    it stays yours to close. The total deadline covers everything on a session we make; on yours it covers connecting,
+    each read and the body, because urllib3 gives no hold on headers that drip in. Name resolution has no limit on
+    either. `store` keeps fetched tokens; without one they live as long as the client.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        *,
+        provider: Provider = X,
+        store: Store | None = None,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
+        env: Env | None = None,
+        session: requests.Session | None = None,
+    ) -> None:
+        self._owned = make_session() if session is None else None
+        transport = RequestsTransport(self._owned or session or requests.Session())
+        driver = SyncDriver(transport, store=store, timeouts=timeouts)
+        super().__init__(Caller(identity, provider, env or system_env()), driver)
+
+    @property
+    def auth(self) -> AuthBase:
+        """For `session.auth`: authorises every request of that session, fetching tokens through this client."""
+        return _ClientAuth(self)
+
+    def close(self) -> None:
+        """Close the session, if it is ours."""
+        if self._owned is not None:
+            self._owned.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Auth(AuthBase):
+    """For `session.auth`: signs or bears every request with what the identity already holds.
+
+    A request to a host that is not the provider's raises `ForeignHost`. Redirects are followed without credentials.
+    """
+
+    def __init__(self, identity: Identity, *, provider: Provider = X, env: Env | None = None) -> None:
+        self._identity = identity
+        self._provider = provider
+        self._env = env or system_env()
+
+    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
+        signed = authorise_held(_to_core(r), self._identity, provider=self._provider, env=self._env)
+        return _apply(signed, r)
+
+
+class _ClientAuth(AuthBase):
+    """`Client.auth`."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
+        unsigned = _to_core(r)
+        signed = self._authorise(unsigned)
+
+        def renew(response: requests.Response, **settings: object) -> requests.Response:
+            caller = self._client.caller
+            if response.status_code != 401 or not is_renewable(_answer(response), caller.identity, caller.provider):
+                return response
+            again = response.request.copy()
+            _apply(self._authorise(unsigned, rejected=signed), again)
+            _response_hooks(again).remove(renew)
+            response.close()
+            send = cast("Callable[..., requests.Response]", vars(response)["connection"].send)  # set by the adapter
+            second = send(again, **settings)
+            second.history.append(response)
+            return second
+
+        _response_hooks(r).append(renew)
+        return _apply(signed, r)
+
+    def _authorise(self, unsigned: Request, rejected: Request | None = None) -> Request:
+        caller = self._client.caller
+        return self._client.run(
+            authorise(unsigned, caller.identity, provider=caller.provider, env=caller.env, rejected=rejected)
+        )
+
+
+def _to_core(prepared: requests.PreparedRequest) -> Request:
+    """What of a prepared request is signed: method, URL, content type and a form's body."""
+    kind: str | bytes | None = cast("str | bytes | None", prepared.headers.get("content-type"))
+    kind = kind.decode("latin-1") if isinstance(kind, bytes) else kind
+    body = prepared.body if isinstance(prepared.body, (bytes, str)) else b""  # a stream is no form
+    content = body.encode() if isinstance(body, str) else body
+    headers = {} if kind is None else {"content-type": kind}
+    return Request(prepared.method or "GET", prepared.url or "", headers, content)
+
+
+def _apply(signed: Request, prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+    prepared.url = signed.url  # what is signed is what is sent
+    prepared.headers["Authorization"] = signed.headers["authorization"]
+    _response_hooks(prepared).append(_drop_credentials)
+    return prepared
+
+
+def _response_hooks(prepared: requests.PreparedRequest) -> list[object]:
+    return cast("dict[str, list[object]]", prepared.hooks)["response"]
+
+
+def _drop_credentials(response: requests.Response, **_: object) -> None:
+    # requests copies the answered request for the next one, and keeps Authorization on the same host: there the
+    # signature would be of another URL, and a redirect is not followed with credentials anyway.
+    if response.is_redirect:
+        response.request.headers.pop("Authorization", None)
+
+
+def _answer(response: requests.Response) -> Response:
+    return Response(response.status_code, dict(response.headers), response.content)
