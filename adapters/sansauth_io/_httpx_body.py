@@ -123,9 +123,8 @@ class HttpxTransport:
         if isinstance(error, library.TimeoutException):
             return timed_out(request, "the answer", timeouts.read, sent=True)
         if isinstance(error, (library.ConnectError, library.ProxyError)):
-            failed = broken(request, cause, kind=TLSError if isinstance(cause, ssl.SSLError) else ConnectError)
-            failed.sent = False
-            return failed
+            kind = TLSError if isinstance(cause, ssl.SSLError) else ConnectError
+            return broken(request, cause, kind=kind, sent=False)
         if isinstance(error, library.WriteError):
             return broken(request, cause, kind=WriteError)
         if isinstance(error, library.DecodingError):

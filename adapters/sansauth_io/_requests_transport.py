@@ -140,9 +140,7 @@ def _translate(request: Request, timeouts: Timeouts, error: BaseException) -> Sa
     if caused_by(ReadTimeoutError, TimeoutError):
         return timed_out(request, "the answer", min(timeouts.read, timeouts.total), sent=True)
     if caused_by(NewConnectionError, ProxyError):
-        unsent = broken(request, innermost, kind=ConnectError)
-        unsent.sent = False
-        return unsent
+        return broken(request, innermost, kind=ConnectError, sent=False)
     if caused_by(DecodeError):
         return RemoteProtocolError(f"{request.origin}: the body is not in the encoding its header names")
     if caused_by(http.client.HTTPException) and not caused_by(ConnectionError, http.client.IncompleteRead):

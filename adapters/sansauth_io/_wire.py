@@ -16,7 +16,16 @@ from sansauth.errors import (
 )
 from sansauth.http import Request, Response
 
-__all__ = ["MAX_RESPONSE_BYTES", "READ_BYTES", "USER_AGENT", "Body", "outgoing_headers", "received", "timed_out"]
+__all__ = [
+    "MAX_RESPONSE_BYTES",
+    "READ_BYTES",
+    "USER_AGENT",
+    "Body",
+    "broken",
+    "outgoing_headers",
+    "received",
+    "timed_out",
+]
 
 MAX_RESPONSE_BYTES = 10 * 1024 * 1024
 READ_BYTES = 65_536
@@ -85,10 +94,12 @@ def timed_out(request: Request, what: str, seconds: float, *, sent: bool) -> Tim
     return TimedOut(f"{request.origin}: {what} took longer than {seconds:g} s", sent=sent)
 
 
-def broken(request: Request, error: BaseException, *, kind: type[TransportError] = ReadError) -> TransportError:
+def broken(
+    request: Request, error: BaseException, *, kind: type[TransportError] = ReadError, sent: bool = True
+) -> TransportError:
     """The one sentence for a connection that broke; only the error's type and system message, never its own text.
 
     Texts of HTTP libraries quote the URL, and a URL may carry more than it should.
     """
     reason = getattr(error, "strerror", None) or type(error).__name__
-    return kind(f"{request.origin}: {reason}", sent=True)
+    return kind(f"{request.origin}: {reason}", sent=sent)
