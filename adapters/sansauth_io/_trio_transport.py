@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import cast
 
 import certifi
 import trio
@@ -94,9 +95,7 @@ class TrioTransport:
             try:
                 stream = await trio.open_tcp_stream(request.host.strip("[]"), request.port)
             except OSError as error:
-                # trio tries several addresses and wraps what the last one said.
-                reason = error.__cause__ if isinstance(error.__cause__, OSError) else error
-                raise broken(request, reason, kind=ConnectError, sent=False) from None
+                raise broken(request, _said(error), kind=ConnectError, sent=False) from None
             if request.scheme == "http":
                 return H11Connection(stream)
             return H11Connection(await self._handshake(request, stream))
@@ -124,6 +123,14 @@ class TrioTransport:
             _, connections = self._idle.popitem()
             for connection, _ in connections:
                 await connection.aclose()
+
+
+def _said(error: OSError) -> BaseException:
+    """What the last address said: trio tries every one, and groups their errors."""
+    cause = error.__cause__
+    if isinstance(cause, BaseExceptionGroup):
+        return cast("BaseExceptionGroup[BaseException]", cause).exceptions[-1]
+    return cause or error
 
 
 def _unanswered(request: Request) -> ReadError:

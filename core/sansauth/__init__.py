@@ -13,10 +13,10 @@ Names are imported on first use (PEP 562), so that importing one does not pay fo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sansauth._version import __version__
 
+# Not imported from typing, which would take most of the time of `import sansauth`; type checkers know it by its name.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sansauth.effects import (
         Effect,

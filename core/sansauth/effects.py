@@ -67,6 +67,9 @@ class Stored:
     data: bytes
     version: int
 
+    def __repr__(self) -> str:
+        return f"Stored(<{len(self.data)} bytes>, version={self.version})"
+
 
 @dataclass(frozen=True, slots=True)
 class Send:

@@ -45,8 +45,15 @@ def quote(text: str) -> str:
 
 
 def unquote(text: str) -> bytes:
-    """Undo percent-encoding, and nothing else: `+` stays `+`, a lone `%` stays `%`."""
-    return _HEX.sub(lambda match: bytes.fromhex(match[1].decode()), text.encode("utf-8", "surrogateescape"))
+    """Undo percent-encoding, and nothing else: `+` stays `+`, a lone `%` stays `%`.
+
+    A raw byte that is not ASCII may stand in `text` as "surrogateescape" writes it (PEP 383).
+    """
+    try:
+        raw = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise InvalidParameter("an encoded text holds a lone surrogate, which has no UTF-8 encoding") from None
+    return _HEX.sub(lambda match: bytes.fromhex(match[1].decode()), raw)
 
 
 def requote(text: str) -> str:
@@ -110,13 +117,13 @@ def _flat(params: Params) -> Iterable[tuple[str, str]]:
 def _checked(name: str) -> str:
     if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
         raise InvalidParameter(f"a parameter's name is a str, not {type(name).__name__}")
-    return name
+    return str.__str__(name)
 
 
 def _scalar(name: str, value: object) -> str:
     match value:
         case str():
-            return value
+            return str.__str__(value)  # an enum that is a str formats as its name, and would be sent as that
         case bool():
             return "true" if value else "false"
         case int():

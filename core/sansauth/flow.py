@@ -122,6 +122,8 @@ class Flow(Generic[T]):
     def fail(self, error: Exception) -> None:
         """Throw `error` in, at the effect. Raises what the operation raises."""
         _ = self.effect
+        if not isinstance(error, BaseException):  # pyright: ignore[reportUnnecessaryIsInstance]  # untyped drivers
+            raise LocalProtocolError(f"fail() takes an exception, not {type(error).__name__}")
         self._advance(lambda: self._steps.throw(error))
 
     def body(self) -> Flow[object]:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from sansauth.errors import WrongIdentity
 from sansauth.secret import Secret
 
-__all__ = ["App", "Bearer", "Identity", "OAuth1User", "app_of"]
+__all__ = ["App", "Bearer", "Identity", "OAuth1User", "app_of", "only_app"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,13 @@ def app_of(identity: Identity) -> App:
             return app
         case Bearer():
             raise WrongIdentity("this needs the application's consumer key and secret; a Bearer has only its token")
+
+
+def only_app(identity: object) -> App:
+    """The identity if it is an `App`, which acts for itself alone; `WrongIdentity` for any other."""
+    if not isinstance(identity, App):
+        raise WrongIdentity(f"only the application itself does this: pass an App, not {type(identity).__name__}")
+    return identity
 
 
 def _mask(owner: App | Bearer | OAuth1User, field: str, *, required: bool = True) -> None:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sansauth.errors import ApiError, ForeignHost, InsecureTransport, LocalProtocolError
+from sansauth.errors import ApiError, ForeignHost, InsecureTransport, InvalidURL, LocalProtocolError
 from sansauth.http import Request
 from sansauth.url import Url, parse_url
 
@@ -56,6 +56,8 @@ class Provider:
     allow_http: bool = False
 
     def __post_init__(self) -> None:
+        if "?" in self.base_url or "#" in self.base_url:
+            raise InvalidURL("a provider's base URL has no query and no fragment: paths are appended to it")
         urls = [self.base_url, *self.origins, *_endpoint_urls(self.endpoints).values()]
         parsed = [parse_url(url) for url in urls]
         for url in parsed:

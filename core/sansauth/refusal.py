@@ -9,6 +9,7 @@ shortened, and nothing that the request carried as a credential.
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import re
 from collections.abc import Iterable
@@ -42,6 +43,8 @@ __all__ = ["read_refusal", "refuse_codes"]
 TEXT_CHARACTERS = 200  # of the service's words, in an error
 BODY_BYTES = 65_536  # of the body, looked at for them
 CODES = 8  # of its codes, kept
+CODE_LIMIT = 10**9  # what a code is below; a longer number is none, and would flood the error's text
+CODE_CHARACTERS = 80
 
 _BY_STATUS: dict[int, type[ApiError]] = {
     400: BadRequest,
@@ -62,12 +65,14 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 
 _XML_ERROR = re.compile(r"<error(?:\s+code=[\"']([^\"'<>]{1,40})[\"'])?\s*>([^<]*)</error>")
 _HTML_TITLE = re.compile(r"<title[^<>]*>([^<]*)", re.IGNORECASE)
+# One look at each word, and possessive: a hostile text cannot make the match backtrack.
 _ASSIGNED = re.compile(
-    r"(?i)(\w*(?:token|secret|signature|password|verifier|credential|code_challenge|authorization)\w*[\"']?\s*[=:]\s*)"
-    r"[\"']?[^\s&\"',;<>]+"
+    r"(?i)(?<!\w)(?=\w*?(?:token|secret|signature|password|verifier|credential|code_challenge|authorization))"
+    r"(\w++[\"']?\s*+[=:]\s*+)[\"']?[^\s&\"',;<>]+"
 )
 _SCHEME = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9\-._~+/%]{8,}=*")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+# With the line separators, the overrides of writing direction, and surrogates, which no log can encode.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 
 
 def read_refusal(response: Response, provider: Provider, *, request: Request | None = None, hint: str = "") -> ApiError:
@@ -80,14 +85,15 @@ def read_refusal(response: Response, provider: Provider, *, request: Request | N
     table = provider.errors
     known = next((code for code in codes if code in table.types), None)
     kind = table.types[known] if known is not None else _kind_by_status(response.status)
+    credentials = _credentials(request)
     refusal = Refusal(
         service=provider.name,
         status=response.status,
-        codes=codes,
-        text=_shown(text, _credentials(request)),
+        codes=tuple(_shown(code, credentials, CODE_CHARACTERS) if isinstance(code, str) else code for code in codes),
+        text=_shown(text, credentials),
         hint=next((table.hints[code] for code in codes if code in table.hints), hint) or _redirect_hint(response),
         rate_limits=read_rate_limits(response.headers.get, provider.rate_limit_headers),
-        transaction_id=_transaction_id(response, provider),
+        transaction_id=_transaction_id(response, provider, credentials),
     )
     return kind(refusal)
 
@@ -110,25 +116,24 @@ def _redirect_hint(response: Response) -> str:
     return "Redirects are not followed with credentials." if 300 <= response.status < 400 else ""
 
 
-def _transaction_id(response: Response, provider: Provider) -> str | None:
+def _transaction_id(response: Response, provider: Provider, credentials: Iterable[str]) -> str | None:
     found = (response.headers.get(name) for name in provider.transaction_headers)
-    return next((value[:TEXT_CHARACTERS] for value in found if value), None)
+    return next((_shown(value, credentials) for value in found if value), None)
 
 
 def _read_body(response: Response) -> tuple[tuple[int | str, ...], str]:
     """Codes and text of the body, by the form it really has."""
-    if response.body[:1] in {b"{", b"[", b'"'} or response.media_type.endswith("json"):
-        try:
-            document: object = json.loads(response.body)
-        except (ValueError, RecursionError):
-            document = None
-        if document is not None:
-            return _read_json(document)
-    text = response.body[:BODY_BYTES].decode("utf-8", "replace").strip()
+    begins = response.body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]  # behind a byte order mark and white space
+    if begins in {b"{", b"[", b'"'} or response.media_type.endswith("json"):
+        with contextlib.suppress(ValueError, RecursionError):
+            return _read_json(json.loads(response.body))
+    text = response.body[:BODY_BYTES].decode("utf-8", "replace").strip("\ufeff \t\r\n")
     if text.startswith("<"):
         return _read_markup(text)
-    if text.startswith(("{", "[")) or response.media_type in {"text/html", "application/octet-stream"}:
+    if text.startswith(("{", "[")) or response.media_type == "application/octet-stream":
         return (), ""  # broken JSON, or something that is no message
+    if response.media_type == "text/html" and "<" in text:
+        return (), ""  # a piece of a page; without markup it is X's plain text, which X labels as HTML
     return (), text
 
 
@@ -175,22 +180,29 @@ def _slug(value: object) -> str | None:
 
 def _codes(found: Iterable[object]) -> tuple[int | str, ...]:
     codes: list[int | str] = []
-    for code in found:
-        if isinstance(code, str) and code.isascii() and code.isdigit() and len(code) < 10:
-            code = int(code)
-        if isinstance(code, str):
-            code = _CONTROL.sub(" ", code)[:80]
-        if isinstance(code, (int, str)) and not isinstance(code, bool) and code != "" and code not in codes:
+    for code in map(_code, found):
+        if code is not None and code not in codes:
             codes.append(code)
     return tuple(codes[:CODES])
 
 
-def _shown(text: str, credentials: Iterable[str]) -> str:
-    text = _CONTROL.sub(" ", text[: 20 * TEXT_CHARACTERS])
-    for credential in credentials:
+def _code(value: object) -> int | str | None:
+    if isinstance(value, str):
+        if value.isascii() and value.isdigit() and len(value) < 10:
+            return int(value)
+        return _CONTROL.sub(" ", value).strip() or None
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < CODE_LIMIT:
+        return value
+    return None
+
+
+def _shown(text: str, credentials: Iterable[str], limit: int = TEXT_CHARACTERS) -> str:
+    for credential in credentials:  # before the cut, which could leave the half of one
         text = text.replace(credential, "***")
-    text = _SCHEME.sub(r"\1 ***", _ASSIGNED.sub(r"\1***", text))
-    return text if len(text) <= TEXT_CHARACTERS else text[: TEXT_CHARACTERS - 1] + "…"
+    text = _CONTROL.sub(" ", text[: 20 * limit])
+    # The scheme first: in `Authorization: Bearer AAAA` the assigned word would be `Bearer`.
+    text = _ASSIGNED.sub(r"\1***", _SCHEME.sub(r"\1 ***", text)).strip()
+    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def _credentials(request: Request | None) -> list[str]:
@@ -198,7 +210,7 @@ def _credentials(request: Request | None) -> list[str]:
     if request is None:
         return []
     scheme, _, value = (request.headers.get("authorization") or "").partition(" ")
-    found = [value]
+    found = [value, *(other for name, other in request.headers if name != "authorization" and SENSITIVE.search(name))]
     if scheme.lower() == "basic":
         try:
             pair = base64.b64decode(value).decode()
@@ -206,9 +218,12 @@ def _credentials(request: Request | None) -> list[str]:
             pair = ""
         found += [pair, *pair.partition(":")[::2]]
     elif scheme.lower() == "oauth":
-        found = [piece.partition('="')[2].rstrip('"') for piece in value.split(", ")]
-    form = request.body.decode("latin-1") if request.has_form else ""
-    found += [value for name, value in decode(f"{request.query}&{form}") if SENSITIVE.search(name)]
+        found += [piece.partition('="')[2].rstrip('"') for piece in value.split(", ")]
+    form = request.body.decode("ascii", "surrogateescape") if request.has_form else ""
+    parameters = f"{request.query}&{form}"
+    sent = [piece.partition("=") for piece in parameters.split("&")]  # as sent: X issues tokens percent-encoded
+    found += [value for name, _, value in sent if SENSITIVE.search(name)]
+    found += [value for name, value in decode(parameters) if SENSITIVE.search(name)]
     found += [unquote(value).decode("utf-8", "replace") for value in found]
     # A short value (`1.0`, `true`) is no secret, and masking it would only make holes in the text.
     return sorted({value for value in found if len(value) > 5}, key=len, reverse=True)

@@ -54,7 +54,7 @@ _URL = re.compile(
     r"(?P<path>/[^?#]*)?"
     r"(?:\?(?P<query>[^#]*))?"
     r"(?:\#.*)?",
-    re.IGNORECASE | re.DOTALL,
+    re.ASCII | re.IGNORECASE | re.DOTALL,  # ASCII: else IGNORECASE takes U+017F for an s and U+212A for a k
 )
 _REFUSED = re.compile(r"[\x00-\x20\x7F-\x9F\\]")
 # RFC 3986 sections 3.3 and 3.4: pchar and "/" in a path, "?" besides in a query. Possessive, so that a hostile URL

@@ -26,7 +26,7 @@ def normalize(pairs: Iterable[tuple[str, str]]) -> str:
     Pairs, not `name=value` strings: `=` sorts after `%` and the digits, so joined strings would sort differently where
     one name begins with another.
     """
-    return "&".join([f"{name}={value}" for name, value in sorted(pairs)])
+    return "&".join(map("=".join, sorted(pairs)))
 
 
 def build_base_string(method: str, base_uri: str, normalized: str) -> str:

@@ -34,8 +34,8 @@ def sign(
     app, token_secret = (identity, "") if isinstance(identity, App) else (identity.app, identity.access_token_secret)
     signature = hmac_signature(method, text, app.consumer_secret, token_secret)
     protocol.append(("oauth_signature", quote(signature)))
-    header = "OAuth " + ", ".join([f'{name}="{value}"' for name, value in protocol])
-    return request.with_checked_header("authorization", header)
+    fields = '", '.join(map('="'.join, protocol))
+    return request.with_checked_header("authorization", f'OAuth {fields}"')
 
 
 def base_string(
@@ -58,8 +58,8 @@ def _base_string(request: Request, protocol: list[tuple[str, str]]) -> str:
     if query:
         pairs += encoded_pairs(query)
     if request.body and request.has_form:
-        # Latin-1 keeps every byte: a body that is not ASCII is signed as the bytes it has.
-        pairs += encoded_pairs(request.body.decode("latin-1"))
+        # Keeps every byte: a body that is not ASCII is signed as the bytes it has.
+        pairs += encoded_pairs(request.body.decode("ascii", "surrogateescape"))
     return build_base_string(request.method, request.parsed.origin + path, normalize(pairs))
 
 

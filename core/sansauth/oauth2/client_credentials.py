@@ -10,7 +10,7 @@ from sansauth.effects import Send, Steps, operation
 from sansauth.encoding import Params, Value, quote
 from sansauth.errors import RemoteProtocolError
 from sansauth.http import Request, Response, build_request
-from sansauth.identity import App
+from sansauth.identity import App, only_app
 from sansauth.provider import Provider
 from sansauth.refusal import read_refusal, refuse_codes
 from sansauth.secret import Secret
@@ -30,7 +30,7 @@ def basic_credentials(app: App) -> str:
 def build_app_token_request(app: App, provider: Provider, options: dict[str, Value] | None = None) -> Request:
     """Ask for the application's bearer token; `options` are further form parameters, or replace `grant_type`."""
     form: Params = {"grant_type": "client_credentials", **(options or {})}
-    headers = {"authorization": basic_credentials(app), "accept": "*/*"}
+    headers = {"authorization": basic_credentials(only_app(app)), "accept": "*/*"}
     return provider.admit(build_request("POST", provider.endpoint("app_token"), form=form, headers=headers))
 
 

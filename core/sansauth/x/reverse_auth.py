@@ -6,7 +6,7 @@ from sansauth.effects import Send, Steps, operation
 from sansauth.env import Env
 from sansauth.errors import RemoteProtocolError
 from sansauth.http import Request, Response, build_request
-from sansauth.identity import App
+from sansauth.identity import App, only_app
 from sansauth.oauth1 import sign
 from sansauth.provider import Provider
 from sansauth.refusal import read_refusal, refuse_codes
@@ -34,7 +34,7 @@ def build_reverse_token_request(app: App, *, env: Env, provider: Provider) -> Re
     """Ask for the reverse auth string; `x_auth_mode` is part of the signature."""
     url = provider.endpoint("request_token")
     request = build_request("POST", url, form={"x_auth_mode": "reverse_auth"}, headers={"accept": "*/*"})
-    return sign(provider.admit(request), app, timestamp=env.timestamp(), nonce=env.nonce())
+    return sign(provider.admit(request), only_app(app), timestamp=env.timestamp(), nonce=env.nonce())
 
 
 def parse_reverse_token(response: Response, provider: Provider, *, request: Request | None = None) -> Secret:

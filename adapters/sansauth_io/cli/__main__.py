@@ -1,0 +1,5 @@
+"""`python -m sansauth_io.cli`."""
+
+from sansauth_io.cli import main
+
+main()

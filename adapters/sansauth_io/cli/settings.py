@@ -1,0 +1,73 @@
+"""Credentials from the environment, never from a flag: a flag lands in the shell's history and in `ps`."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+
+from sansauth.errors import WrongIdentity
+from sansauth.identity import App, Bearer, Identity, OAuth1User
+
+__all__ = ["As", "Credentials"]
+
+KEY, SECRET = "X_CONSUMER_KEY", "X_CONSUMER_SECRET"
+ACCESS_TOKEN, ACCESS_TOKEN_SECRET = "X_ACCESS_TOKEN", "X_ACCESS_TOKEN_SECRET"
+BEARER = "X_BEARER_TOKEN"
+
+
+class As(enum.StrEnum):
+    """Who a request is sent as."""
+
+    AUTO = "auto"
+    USER = "user"
+    APP = "app"
+    BEARER = "bearer"
+
+
+class Credentials:
+    """What the environment holds; white space around a value is dropped, an empty one counts as missing."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._values = {name: value.strip() for name, value in environ.items() if value.strip()}
+
+    def app(self) -> App:
+        """The application."""
+        return App(*self._need(KEY, SECRET))
+
+    def user(self) -> OAuth1User:
+        """The user, by OAuth 1.0a."""
+        return OAuth1User(self.app(), *self._need(ACCESS_TOKEN, ACCESS_TOKEN_SECRET))
+
+    def bearer(self) -> Bearer:
+        """The bearer token."""
+        return Bearer(*self._need(BEARER))
+
+    def owner(self) -> App | OAuth1User:
+        """Who invalidates a token: the user if there is one, else the application."""
+        return self.user() if self._has(ACCESS_TOKEN, ACCESS_TOKEN_SECRET) else self.app()
+
+    def caller(self, method: str, kind: As) -> Identity:
+        """Who sends a request. Unless told: reading prefers a bearer token, writing prefers the user."""
+        if kind is As.AUTO:
+            kind = self._preferred(reads=method.upper() in {"GET", "HEAD"})
+        match kind:
+            case As.USER:
+                return self.user()
+            case As.BEARER:
+                return self.bearer()
+            case _:
+                return self.app()
+
+    def _preferred(self, *, reads: bool) -> As:
+        user = [As.USER] if self._has(KEY, SECRET, ACCESS_TOKEN, ACCESS_TOKEN_SECRET) else []
+        bearer = [As.BEARER] if self._has(BEARER) else []
+        return [*(bearer + user if reads else user + bearer), As.APP][0]
+
+    def _has(self, *names: str) -> bool:
+        return all(name in self._values for name in names)
+
+    def _need(self, *names: str) -> list[str]:
+        missing = [name for name in names if name not in self._values]
+        if missing:
+            raise WrongIdentity(f"set {' and '.join(missing)} in the environment")
+        return [self._values[name] for name in names]

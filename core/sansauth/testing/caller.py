@@ -1,0 +1,92 @@
+"""Who a request comes from: its credentials, read and checked."""
+
+from __future__ import annotations
+
+import base64
+import enum
+import hmac
+
+from sansauth.encoding import decode, unquote
+from sansauth.http import Request, Response
+from sansauth.identity import App
+from sansauth.testing import x_answers
+from sansauth.testing.oauth1_server import Fault, Signer
+from sansauth.testing.service import Service
+
+__all__ = ["REFUSALS", "Caller", "form_of", "is_application", "is_signed", "parameters_of", "recognise", "same"]
+
+
+class Caller(enum.Enum):
+    """Who may read a resource; the value names the pool of its rate limit."""
+
+    APP = "application"
+    USER = "user"
+
+
+REFUSALS = {
+    Fault.MALFORMED: x_answers.BAD_AUTHENTICATION_DATA,
+    Fault.TIMESTAMP: x_answers.TIMESTAMP_OUT_OF_BOUNDS,
+    Fault.TOKEN: x_answers.INVALID_TOKEN,
+    Fault.SIGNATURE: x_answers.COULD_NOT_AUTHENTICATE,
+}
+
+
+def recognise(service: Service, request: Request) -> Caller | Response:
+    """The caller of a resource, by bearer token or signature; else X's refusal."""
+    if is_signed(request):
+        match service.signatures.judge(request):
+            case Signer.USER:
+                return Caller.USER
+            case Signer.CONSUMER:
+                return x_answers.BAD_AUTHENTICATION_DATA  # right, but it names neither a user nor a bearer token
+            case fault:
+                return REFUSALS[fault]
+    scheme, credentials = _authorization(request)
+    if scheme != "bearer" or not credentials:
+        return x_answers.BAD_AUTHENTICATION_DATA
+    # As issued, percent-encoded: a token that was decoded on the way is another one.
+    if service.bearer_token is None or not same(credentials, service.bearer_token):
+        return x_answers.INVALID_TOKEN
+    return Caller.APP
+
+
+def is_signed(request: Request) -> bool:
+    """Whether the request has an OAuth 1.0a signature: in its header, form or query (RFC 5849 section 3.5)."""
+    scheme, _ = _authorization(request)
+    return scheme == "oauth" or any(name == "oauth_signature" for name, _ in parameters_of(request))
+
+
+def is_application(request: Request, app: App) -> bool:
+    """Whether the request has the application's key and secret, by Basic; both percent-encoded (RFC 6749, 2.3.1)."""
+    scheme, credentials = _authorization(request)
+    try:
+        pair = base64.b64decode(credentials, validate=True).decode()
+    except ValueError:
+        return False
+    key, colon, secret = pair.partition(":")
+    # `&`, not `and`: the time does not tell which of the two is wrong.
+    right = same(unquote(key), app.consumer_key) & same(unquote(secret), app.consumer_secret)
+    return scheme == "basic" and bool(colon) and right
+
+
+def form_of(request: Request) -> list[tuple[str, str]]:
+    """The body's parameters if it is a form, else none."""
+    return decode(request.body.decode("utf-8", "surrogateescape")) if request.has_form else []
+
+
+def parameters_of(request: Request) -> list[tuple[str, str]]:
+    """The parameters of query and form."""
+    return decode(request.query) + form_of(request)
+
+
+def same(given: str | bytes, expected: str) -> bool:
+    """Whether two secrets are equal, in a time that does not tell how much of them is."""
+    return hmac.compare_digest(given.encode() if isinstance(given, str) else given, expected.encode())
+
+
+def _authorization(request: Request) -> tuple[str, str]:
+    values = request.headers.get_all("authorization")
+    if len(values) != 1:
+        return "", ""
+    scheme, _, credentials = values[0].partition(" ")
+    return scheme.lower(), credentials.strip()

@@ -1,0 +1,130 @@
+"""The sandbox: an X-like provider in process. It takes Request values and gives Response values, with no I/O.
+
+What it judges signatures with is oauthlib's server side, not sansauth's own code; what it answers are X's codes.
+`sansauth_io.sandbox_server` serves it over HTTP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple, TypeAlias
+
+from sansauth.env import Env
+from sansauth.http import HeaderFields, Request, Response
+from sansauth.identity import App, OAuth1User
+from sansauth.provider import Provider
+from sansauth.testing import token_endpoints, x_answers
+from sansauth.testing.faults import build_fault
+from sansauth.testing.env import fixed_env
+from sansauth.testing.http_date import http_date
+from sansauth.testing.issuing import issue_alphanumeric
+from sansauth.testing.resources import RESOURCES, read
+from sansauth.testing.service import Service
+from sansauth.x.presets import X
+
+__all__ = ["Handled", "Sandbox"]
+
+_Endpoint: TypeAlias = Callable[[Service, Request], Response]
+
+_POST: dict[str, _Endpoint] = {
+    "/oauth2/token": token_endpoints.token,
+    "/oauth2/invalidate_token": token_endpoints.invalidate_token,
+    "/oauth/request_token": token_endpoints.request_token,
+}
+_GET: dict[str, _Endpoint] = {resource.path: partial(read, resource) for resource in RESOURCES}
+
+_ROUTES: dict[str, dict[str, _Endpoint]] = {"POST": _POST, "GET": _GET, "HEAD": _GET}
+
+_USER_ID = 7_000_001
+_FOLLOWERS = range(9_000_001, 9_000_043)
+_TOLERANCE = 300.0  # seconds; what X allows is not published
+_LOGGED = 10_000
+
+
+class Handled(NamedTuple):
+    """One exchange, without its secrets: they are in headers, query and body, and never in a path."""
+
+    method: str
+    path: str
+    status: int
+
+
+class Sandbox(Service):
+    """An X-like provider with one application (`app`) and one user of it (`user`).
+
+    `env` is its clock and entropy: by default one whose clock stands still and whose entropy is predictable, for tests;
+    share it with the client (`sandbox.env`). A sandbox that is served to real clients takes `system_env()`. Keys and
+    secrets that are not given are made from the entropy. `timestamp_tolerance` is how many seconds a signature's
+    timestamp may differ from the sandbox's clock. `followers` are the ids of /1.1/followers/ids.json.
+
+    Faults are data: `fail_next()`, `skew` (seconds), `delay` (seconds; a server waits so long before it answers,
+    `handle` does not). `rate_limit` is the number of calls in 15 minutes. `log` holds the last exchanges.
+
+    Not safe for several threads at once: whoever shares one holds a lock around `handle`.
+    """
+
+    def __init__(
+        self,
+        *,
+        env: Env | None = None,
+        consumer_key: str | None = None,
+        consumer_secret: str | None = None,
+        access_token: str | None = None,
+        access_token_secret: str | None = None,
+        followers: Sequence[int] = _FOLLOWERS,
+        timestamp_tolerance: float = _TOLERANCE,
+    ) -> None:
+        env = env or fixed_env()
+        app = App(consumer_key or issue_alphanumeric(env, 25), consumer_secret or issue_alphanumeric(env, 50))
+        user = OAuth1User(
+            app,
+            access_token or f"{_USER_ID}-{issue_alphanumeric(env, 40)}",
+            access_token_secret or issue_alphanumeric(env, 45),
+        )
+        super().__init__(user, env=env, followers=followers, timestamp_tolerance=timestamp_tolerance)
+        self.delay = 0.0
+        self.log: list[Handled] = []
+        self._faults: list[Response] = []
+
+    def handle(self, request: Request) -> Response:
+        """Answer a request. Any request: it raises nothing.
+
+        An answer to HEAD has the body of the GET; leaving it off the wire is the server's part, as framing is.
+        """
+        answer = self._faults.pop(0) if self._faults else self._answer(request)
+        del self.log[: max(len(self.log) + 1 - _LOGGED, 0)]
+        self.log.append(Handled(request.method, request.path, answer.status))
+        fields = answer.headers
+        for name, value in (("date", http_date(self.now())), ("x-transaction-id", self.env.entropy(8).hex())):
+            if name not in fields:
+                fields = fields.replacing(name, value)
+        return Response(answer.status, fields, answer.body)
+
+    def fail_next(self, status: int, body: bytes | None = None, headers: HeaderFields = (), *, times: int = 1) -> None:
+        """Answer the next requests, `times` of them, with this status instead of handling them.
+
+        Without a `body` the answer has the shape that X gives that status. A body is said to be JSON unless `headers`
+        name another content type. Faults queue up behind those that wait already. `LocalProtocolError` for a status
+        outside 200 to 599.
+        """
+        fault = build_fault(status, body, headers, limit=self.rate_limit, now=self.now())
+        self._faults += [fault] * times
+
+    @staticmethod
+    def provider_at(base_url: str) -> Provider:
+        """X, moved to where a sandbox is served."""
+        return X.at(base_url)
+
+    def _answer(self, request: Request) -> Response:
+        endpoint = _ROUTES.get(request.method, {}).get(request.path)
+        if endpoint is not None:
+            return endpoint(self, request)
+        allowed = [method for method, routes in _ROUTES.items() if request.path in routes]
+        # X's v1.1 says of a wrong method that the page does not exist; v2 names the error.
+        if allowed and request.path.startswith("/2/"):
+            return x_answers.method_not_allowed(", ".join(allowed))
+        return x_answers.NOT_FOUND
+
+    def __repr__(self) -> str:
+        return f"<Sandbox of application {self.app.consumer_key!r}, {len(self.log)} exchanges logged>"
