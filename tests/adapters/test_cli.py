@@ -1,0 +1,275 @@
+"""The command line: results alone on stdout, exit codes, credentials from the environment only."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from sansauth_io import system_env
+from sansauth_io.cli import app as cli
+from sansauth_io.cli import demo
+from sansauth_io.sandbox_server import SandboxServer
+
+from sansauth import Sleep, operation
+from sansauth.errors import WrongIdentity
+from sansauth.identity import App, Bearer, OAuth1User
+from sansauth.testing import Sandbox
+
+pytest.importorskip("typer")
+
+TRANSPORTS = ["requests", "httpx", "trio"]
+NAMES = ("X_CONSUMER_KEY", "X_CONSUMER_SECRET", "X_ACCESS_TOKEN", "X_ACCESS_TOKEN_SECRET", "X_BEARER_TOKEN")
+
+
+class Shell:
+    """Runs commands in this process, against one served sandbox."""
+
+    def __init__(self, sandbox: Sandbox, base_url: str, capture: pytest.CaptureFixture[str]) -> None:
+        self.sandbox, self.base_url, self._capture = sandbox, base_url, capture
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as exit_:
+            cli.run([*arguments, "--base-url", self.base_url])
+        out, err = self._capture.readouterr()
+        return int(exit_.value.code or 0), out, err
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Shell]:
+    sandbox = Sandbox(env=system_env())
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("X_CONSUMER_KEY", sandbox.app.consumer_key)
+    monkeypatch.setenv("X_CONSUMER_SECRET", sandbox.app.consumer_secret + "\n")  # as read from a file
+    with SandboxServer(sandbox) as server:
+        yield Shell(sandbox, server.base_url, capsys)
+
+
+@pytest.fixture
+def user(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("X_ACCESS_TOKEN", shell.sandbox.user.access_token)
+    monkeypatch.setenv("X_ACCESS_TOKEN_SECRET", shell.sandbox.user.access_token_secret)
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.usefixtures("user")
+def test_the_life_of_a_token(shell: Shell, transport: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    over = ("--transport", transport)
+    first = shell.run("token", *over)
+    assert first == shell.run("token", *over) == (0, first[1], "")
+    token = first[1].strip()
+    assert len(token) > 40
+    assert "\n" not in token
+
+    code, out, err = shell.run("request", "GET", "/1.1/account/verify_credentials.json", *over)
+    assert (code, json.loads(out)["screen_name"]) == (0, "sandbox")
+    assert err == "200 application/json\n"
+
+    assert shell.run("invalidate-token", token, *over) == (0, token + "\n", "")
+    assert shell.run("token", *over)[1].strip() != token
+
+    monkeypatch.setenv("X_BEARER_TOKEN", token)
+    code, out, err = shell.run("request", "GET", "/1.1/followers/ids.json", *over)
+    assert (code, out) == (1, "")
+    assert "answered 401 (code 89" in err
+    assert token not in err
+
+    code, out, err = shell.run("reverse-token", *over)
+    assert (code, err) == (0, "")
+    assert out.startswith("OAuth ")
+
+
+def test_the_application_invalidates_its_own_token_read_from_stdin(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = shell.run("token")[1]
+    read, write = os.pipe()
+    os.write(write, token.encode())
+    os.close(write)
+    with os.fdopen(read) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        assert shell.run("invalidate-token", "-") == (0, token, "")
+    assert shell.run("token")[1] != token
+
+
+def test_a_request_carries_query_and_form_or_json(shell: Shell) -> None:
+    code, out, _ = shell.run("request", "GET", "/1.1/followers/ids.json", "--param", "cursor=-1", "--param", "count=2")
+    assert code == 0
+    assert len(json.loads(out)["ids"]) == 2
+    code, _, err = shell.run("request", "POST", "/nowhere", "--form", "a=b")
+    assert (code, "code 34" in err) == (1, True)
+    code, _, err = shell.run("request", "POST", "/nowhere", "--json", '{"text": "hi"}')
+    assert (code, "code 34" in err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--form", "a=b", "--json", "{}"), "one body"),
+        (("--json", "{"), "not JSON"),
+        (("--param", "cursor"), "NAME=VALUE"),
+    ],
+)
+def test_wrong_use_of_a_request_is_2(shell: Shell, arguments: tuple[str, ...], said: str) -> None:
+    code, out, err = shell.run("request", "POST", "/x", *arguments)
+    assert (code, out) == (2, "")
+    assert said in err
+
+
+def test_a_missing_setting_is_2_and_named(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("X_CONSUMER_SECRET")
+    code, out, err = shell.run("token")
+    assert (code, out) == (2, "")
+    assert "X_CONSUMER_SECRET" in err
+
+
+def test_a_refusal_is_1_and_says_what_to_check(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("X_CONSUMER_SECRET", "planted-wrong-secret")
+    code, out, err = shell.run("token")
+    assert (code, out) == (1, "")
+    assert "code 99" in err
+    assert "Check the consumer key" in err
+    assert "planted-wrong-secret" not in err
+
+
+def test_an_unreachable_service_is_3(shell: Shell) -> None:
+    shell.base_url = "http://127.0.0.1:1"
+    code, out, err = shell.run("token")
+    assert (code, out) == (3, "")
+    assert "ConnectError" in err
+
+
+def test_plain_http_to_another_machine_is_2(shell: Shell) -> None:
+    shell.base_url = "http://example.com"
+    code, _, err = shell.run("token")
+    assert (code, "plain http" in err) == (2, True)
+
+
+def credentials(**values: str) -> cli.Credentials:
+    return cli.Credentials(values)
+
+
+ALL = {name: f"v-{name}" for name in NAMES}
+
+
+@pytest.mark.parametrize(
+    ("method", "as_", "without", "kind"),
+    [
+        ("GET", "auto", (), Bearer),
+        ("POST", "auto", (), OAuth1User),
+        ("get", "auto", ("X_BEARER_TOKEN",), OAuth1User),
+        ("POST", "auto", ("X_ACCESS_TOKEN",), Bearer),
+        ("GET", "auto", ("X_ACCESS_TOKEN", "X_BEARER_TOKEN"), App),
+        ("GET", "user", (), OAuth1User),
+        ("POST", "app", (), App),
+        ("POST", "bearer", (), Bearer),
+    ],
+)
+def test_who_calls(method: str, as_: str, without: tuple[str, ...], kind: type) -> None:
+    held = credentials(**{name: value for name, value in ALL.items() if name not in without})
+    assert type(held.caller(method, cli.As(as_))) is kind
+
+
+def test_a_forced_kind_names_what_it_misses() -> None:
+    with pytest.raises(WrongIdentity, match="X_ACCESS_TOKEN_SECRET"):
+        credentials(X_CONSUMER_KEY="k", X_CONSUMER_SECRET="s").caller("GET", cli.As.USER)
+
+
+def test_the_demo_shows_four_steps_on_three_transports_and_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        cli.run(["demo"])
+    assert exit_.value.code == 0
+    out = capsys.readouterr().out
+    for transport in TRANSPORTS:
+        assert f"over {transport}" in out
+    for step in ("token", "request", "reverse-token", "invalidate-token"):
+        assert out.count(f"│ {step} ") == 3
+    assert out.count("│ 200 ") == 12
+    assert "Authorization: Basic ***" in out
+    assert "%2F" not in out  # every bearer token of the sandbox has one
+
+
+def test_a_trace_passes_errors_on_and_sees_what_happens_under_a_lock() -> None:
+    from sansauth import Exclusive, Flow, Request, Response, Send
+    from sansauth_io.cli.trace import traced
+
+    seen: list[str] = []
+
+    @operation
+    def body():  # type: ignore[no-untyped-def]
+        try:
+            yield from Sleep(1.0)
+        except RuntimeError:
+            return (yield from Send(Request("GET", "https://api.x.com/1")))
+
+    @operation
+    def outer():  # type: ignore[no-untyped-def]
+        return (yield from Exclusive("k", body()))
+
+    flow = Flow(traced(outer(), lambda request, response: seen.append(f"{request.path} {response.status}")))
+    inner = flow.body()
+    inner.fail(RuntimeError())
+    inner.receive(Response(204))
+    flow.resume(inner.result)
+    assert seen == ["/1 204"]
+    assert flow.result == Response(204)
+
+
+def test_the_served_sandbox_prints_one_json_line_and_ends_with_0_on_ctrl_c() -> None:
+    command = [sys.executable, "-m", "sansauth_io.cli", "sandbox"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = json.loads(process.stdout.readline())
+        names = {"base_url", "consumer_key", "consumer_secret", "access_token", "access_token_secret"}
+        environ = {f"X_{name.upper()}": value for name, value in line.items()}
+        token = subprocess.run(
+            [sys.executable, "-m", "sansauth_io.cli", "token", "--base-url", line["base_url"]],
+            env={**os.environ, **environ},
+            capture_output=True,
+            check=True,
+            text=True,
+        )
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=10)
+    assert set(line) == names
+    assert len(token.stdout.strip()) > 40
+    assert token.stderr == ""
+    assert process.returncode == 0
+    assert out == ""
+    assert line["consumer_secret"] not in err
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(["--version"], 0), (["--help"], 0), (["nonsense"], 2), ([], 2)])
+def test_usage(arguments: list[str], code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        cli.run(arguments)
+    assert exit_.value.code == code
+    out, err = capsys.readouterr()
+    assert (out or err).strip()
+
+
+def test_without_the_extra_the_command_says_what_to_install() -> None:
+    script = "import sys; sys.modules['typer'] = None\nfrom sansauth_io.cli import main\nmain()"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert "pip install 'sansauth[cli]'" in result.stderr
+    assert result.stdout == ""
+
+
+def test_a_terminal_gets_json_indented(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    _, out, _ = shell.run("request", "GET", "/1.1/followers/ids.json", "--param", "count=1")
+    assert out.startswith("{\n  ")
+
+
+def test_a_step_that_fails_ends_the_demo(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(demo, "FOLLOWERS", "/1.1/nothing.json")
+    with pytest.raises(SystemExit) as exit_:
+        cli.run(["demo"])
+    assert exit_.value.code == 1
+    assert "code 34" in capsys.readouterr().err
