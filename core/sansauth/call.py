@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sansauth.effects import Send, Steps, Timeouts, operation
 from sansauth.env import Env
-from sansauth.errors import ApiError, InvalidOrExpiredToken, UnsupportedAuthentication
+from sansauth.errors import ApiError, InvalidOrExpiredToken, UnsupportedAuthentication, WrongIdentity
 from sansauth.http import Request, Response
 from sansauth.identity import App, Bearer, Identity, OAuth1User
 from sansauth.lifecycle import app_bearer
@@ -57,13 +57,17 @@ def authorise(
 
 
 def authorise_held(request: Request, identity: Identity, *, provider: Provider, env: Env) -> Request:
-    """The request with credentials the identity already holds; an `App` without a bearer token signs as consumer."""
+    """The request with credentials the identity already holds; `WrongIdentity` for an `App` without a bearer token."""
     provider.admit(request)
     match identity:
         case Bearer(token=token) | App(bearer_token=str(token)):
             return request.with_header("authorization", f"Bearer {token}")
-        case _:
+        case OAuth1User():
             return sign(request, identity, timestamp=env.timestamp(), nonce=env.nonce())
+        case App():
+            raise WrongIdentity(
+                "this App holds no bearer_token; use a client's auth, which fetches one, or give it one"
+            )
 
 
 def is_renewable(response: Response, identity: Identity, provider: Provider) -> bool:

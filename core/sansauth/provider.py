@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -11,6 +12,9 @@ from sansauth.http import Request
 from sansauth.url import Url, parse_url
 
 __all__ = ["Endpoints", "ErrorTable", "Provider"]
+
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")  # RFC 3986 section 3.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +95,8 @@ class Provider:
 
     def url(self, url_or_path: str) -> str:
         """An absolute URL stays; a path is joined to the base URL."""
-        if url_or_path[:8].lower().startswith(("http://", "https://")):
-            return url_or_path
+        if _SCHEME.match(url_or_path):
+            return url_or_path  # of whatever scheme: `Request` says what it thinks of it
         return self.base_url + ("" if url_or_path.startswith("/") else "/") + url_or_path
 
     def endpoint(self, name: str) -> str:
