@@ -68,6 +68,8 @@ def authorise_held(request: Request, identity: Identity, *, provider: Provider, 
             raise WrongIdentity(
                 "this App holds no bearer_token; use a client's auth, which fetches one, or give it one"
             )
+        case _:
+            raise WrongIdentity(f"a call is made as App, Bearer or OAuth1User, not as {type(identity).__name__}")
 
 
 def is_renewable(response: Response, identity: Identity, provider: Provider) -> bool:

@@ -29,14 +29,16 @@ _HEX = re.compile(rb"%([0-9A-Fa-f]{2})")
 _ISSUED = re.compile(r"%[0-9A-Fa-f]{2}|[^%]+|%", re.ASCII)
 # What `encode` itself writes: no `+`, no lower-case hex, no %XX that stands for an unreserved character, one `=` a
 # piece. Possessive, so that a hostile form cannot make the match backtrack.
-_ENCODED = r"(?:[A-Za-z0-9\-._~]++|%(?:[0189A-F][0-9A-F]|2[0-9ABCF]|3[A-F]|40|5[BCDE]|60|7[BCDF]))*+"
-_CANONICAL = re.compile(rf"{_ENCODED}(?:={_ENCODED})?+(?:&{_ENCODED}(?:={_ENCODED})?+)*+")
+_ENCODED = r"[A-Za-z0-9\-._~]*+(?:%(?:[0189A-F][0-9A-F]|2[0-9ABCF]|3[A-F]|40|5[BCDE]|60|7[BCDF])[A-Za-z0-9\-._~]*+)*+"
+_CANONICAL = re.compile(rf"(?:{_ENCODED}(?:={_ENCODED})?+(?:&|\Z))*+")
 
 
 def quote(text: str) -> str:
     """Percent-encode everything but unreserved characters (RFC 3986 section 2.3, RFC 5849 section 3.6)."""
     if _UNRESERVED(text):
         return text
+    if text.isascii():
+        return text.translate(_BYTES)  # the same as below in half the time: no detour over bytes
     try:
         return "".join(map(_BYTES.__getitem__, text.encode()))
     except UnicodeEncodeError:

@@ -108,6 +108,7 @@ __all__ = [
     "UnsupportedAuthentication",
     "UsageCapExceeded",
     "WriteError",
+    "WrongIdentity",
 ]
 
 _RETRYABLE = frozenset({408, 420, 429, 500, 502, 503, 504})

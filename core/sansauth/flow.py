@@ -20,6 +20,7 @@ from sansauth.http import Request, Response
 __all__ = ["TRANSITIONS", "Flow", "Outcome", "State"]
 
 T = TypeVar("T")
+A = TypeVar("A")
 
 
 class State(enum.Enum):
@@ -76,7 +77,7 @@ class Flow(Generic[T]):
         self._state = State.WAITING
         self._effect: Effect | None = None
         self._result: T | None = None
-        self._advance(lambda: self._steps.send(None))
+        self._advance(self._steps.send, None)
 
     @property
     def state(self) -> State:
@@ -117,14 +118,17 @@ class Flow(Generic[T]):
             raise LocalProtocolError(
                 f"{type(self.effect).__name__} is answered by {names}, not by {type(answer).__name__}"
             )
-        self._advance(lambda: self._steps.send(answer))
+        self._advance(self._steps.send, answer)
 
     def fail(self, error: Exception) -> None:
         """Throw `error` in, at the effect. Raises what the operation raises."""
         _ = self.effect
         if not isinstance(error, BaseException):  # pyright: ignore[reportUnnecessaryIsInstance]  # untyped drivers
             raise LocalProtocolError(f"fail() takes an exception, not {type(error).__name__}")
-        self._advance(lambda: self._steps.throw(error))
+        try:
+            self._advance(self._steps.throw, error)
+        finally:
+            del error  # else the error, its traceback and this frame would keep each other
 
     def body(self) -> Flow[object]:
         """Begin the body of the `Exclusive` this flow waits for: call it when key and lease are held."""
@@ -139,9 +143,9 @@ class Flow(Generic[T]):
         finally:
             self._enter(Outcome.CLOSED)
 
-    def _advance(self, step: Callable[[], Effect]) -> None:
+    def _advance(self, step: Callable[[A], Effect], value: A) -> None:
         try:
-            effect = step()
+            effect = step(value)
             while refusal := self._refuse(effect):
                 effect = self._steps.throw(refusal)
         except StopIteration as stop:
@@ -152,6 +156,8 @@ class Flow(Generic[T]):
             raise
         else:
             self._enter(Outcome.YIELDED, effect)
+        finally:
+            del value  # as in `fail`
 
     def _refuse(self, effect: object) -> LocalProtocolError | None:
         if type(effect) not in _ANSWERS:

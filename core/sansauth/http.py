@@ -107,6 +107,9 @@ def _field(name: str, value: str) -> tuple[str, str]:
     return name.lower(), value
 
 
+NO_HEADERS = Headers()
+
+
 class Request:
     """What to put on the wire: method, URL, headers and body. Immutable.
 
@@ -123,7 +126,7 @@ class Request:
     headers: Headers
     body: bytes
 
-    def __init__(self, method: str, url: str, headers: HeaderFields | Headers = (), body: bytes = b"") -> None:
+    def __init__(self, method: str, url: str, headers: HeaderFields | Headers = NO_HEADERS, body: bytes = b"") -> None:
         if not isinstance(method, str) or not _TOKEN.fullmatch(method):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise LocalProtocolError(f"{method!r:.80} is not an HTTP method")
         if not isinstance(body, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a checker
@@ -232,7 +235,7 @@ class Response:
     headers: Headers
     body: bytes
 
-    def __init__(self, status: int, headers: HeaderFields | Headers = (), body: bytes = b"") -> None:
+    def __init__(self, status: int, headers: HeaderFields | Headers = NO_HEADERS, body: bytes = b"") -> None:
         if not isinstance(body, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a checker
             raise LocalProtocolError(f"a response's body is bytes, not {type(body).__name__}")
         put = object.__setattr__
@@ -278,14 +281,14 @@ def build_request(
     form: Params | None = None,
     json: object = None,
     body: bytes | None = None,
-    headers: HeaderFields | Headers = (),
+    headers: HeaderFields | Headers = NO_HEADERS,
 ) -> Request:
     """Build a request: `params` go to the query, and at most one of `form`, `json` and `body` becomes the body.
 
     The content type is set for `form` and `json` unless `headers` has one. `json=None` means no JSON; the value null
     is `body=b"null"`.
     """
-    if sum(part is not None for part in (form, json, body)) > 1:
+    if (form is not None) + (json is not None) + (body is not None) > 1:
         raise LocalProtocolError("a request has one body: give form=, json= or body=")
     fields = headers if isinstance(headers, Headers) else Headers(headers)
     if form is not None:

@@ -58,14 +58,15 @@ Identity: TypeAlias = App | Bearer | OAuth1User
 
 
 def app_of(identity: Identity) -> App:
-    """The application behind an identity; `WrongIdentity` for a bare `Bearer`, which has none."""
+    """The application behind an identity; `WrongIdentity` for anything else, a bare `Bearer` too."""
     match identity:
         case App():
             return identity
         case OAuth1User(app=app):
             return app
-        case Bearer():
-            raise WrongIdentity("this needs the application's consumer key and secret; a Bearer has only its token")
+        case _:
+            kind = type(identity).__name__
+            raise WrongIdentity(f"this needs the application's consumer key and secret, which a {kind} does not have")
 
 
 def only_app(identity: object) -> App:

@@ -8,7 +8,7 @@ from sansauth.encoding import encoded_pairs, quote
 from sansauth.errors import InvalidParameter, WrongIdentity
 from sansauth.http import Request
 from sansauth.identity import App, OAuth1User
-from sansauth.oauth1.signature import HMAC_METHODS, build_base_string, hmac_signature, normalize
+from sansauth.oauth1.signature import HMAC_METHODS, build_base_string, hmac_signature, normalize, quote_base64
 
 __all__ = ["base_string", "sign"]
 
@@ -33,7 +33,7 @@ def sign(
     text = _base_string(request, protocol)
     app, token_secret = (identity, "") if isinstance(identity, App) else (identity.app, identity.access_token_secret)
     signature = hmac_signature(method, text, app.consumer_secret, token_secret)
-    protocol.append(("oauth_signature", quote(signature)))
+    protocol.append(("oauth_signature", quote_base64(signature)))
     fields = '", '.join(map('="'.join, protocol))
     return request.with_checked_header("authorization", f'OAuth {fields}"')
 
@@ -53,13 +53,12 @@ def base_string(
 
 
 def _base_string(request: Request, protocol: list[tuple[str, str]]) -> str:
-    path, _, query = request.target.partition("?")
-    pairs = protocol.copy()
-    if query:
-        pairs += encoded_pairs(query)
+    path, _, carried = request.target.partition("?")
     if request.body and request.has_form:
-        # Keeps every byte: a body that is not ASCII is signed as the bytes it has.
-        pairs += encoded_pairs(request.body.decode("ascii", "surrogateescape"))
+        # Query and form are read as one; an empty piece between two `&` is no parameter. Keeps every byte: a body that
+        # is not ASCII is signed as the bytes it has.
+        carried += "&" + request.body.decode("ascii", "surrogateescape")
+    pairs = protocol + encoded_pairs(carried) if carried else protocol
     return build_base_string(request.method, request.parsed.origin + path, normalize(pairs))
 
 

@@ -14,7 +14,7 @@ _LAST = 253_402_300_799  # the last second of the year 9999, where both datetime
 def http_date(seconds: float) -> str:
     """Unix seconds as IMF-fixdate, `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 section 5.6.7)."""
     # Not strftime: it speaks the process's locale. Clamped, because a sandbox's skew may be anything.
-    moment = datetime.fromtimestamp(min(max(int(seconds), 0), _LAST), UTC)
+    moment = datetime.fromtimestamp(int(min(max(seconds, 0), _LAST)), UTC)
     return (
         f"{_DAYS[moment.weekday()]}, {moment.day:02} {_MONTHS[moment.month - 1]} {moment.year:04} "
         f"{moment.hour:02}:{moment.minute:02}:{moment.second:02} GMT"

@@ -15,8 +15,8 @@ from sansauth.http import HeaderFields, Request, Response
 from sansauth.identity import App, OAuth1User
 from sansauth.provider import Provider
 from sansauth.testing import token_endpoints, x_answers
-from sansauth.testing.faults import build_fault
 from sansauth.testing.env import fixed_env
+from sansauth.testing.faults import build_fault
 from sansauth.testing.http_date import http_date
 from sansauth.testing.issuing import issue_alphanumeric
 from sansauth.testing.resources import RESOURCES, read

@@ -1,0 +1,1 @@
+"""How fast sansauth is, as ratios to named peers in the same run: `python -m benchmarks`."""

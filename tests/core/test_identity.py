@@ -1,0 +1,107 @@
+"""Who is calling: the wrong kind cannot be passed unnoticed, and none shows its secrets."""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+
+import pytest
+
+from sansauth import App, Bearer, OAuth1User, Secret
+from sansauth.errors import WrongIdentity
+from sansauth.identity import app_of, only_app
+
+APP = App("key", "hunter2")
+USER = OAuth1User(APP, "hunter3", "hunter4")
+BEARER = Bearer("hunter5")
+APP_WITH_TOKEN = App("key", "hunter2", "hunter6")
+
+
+@pytest.mark.parametrize("identity", [APP, USER, BEARER, APP_WITH_TOKEN])
+def test_an_identity_shows_no_secret(identity: App | Bearer | OAuth1User) -> None:
+    assert "hunter" not in repr(identity)
+    assert "hunter" not in str([identity])
+
+
+@pytest.mark.parametrize("identity", [APP, USER, BEARER, APP_WITH_TOKEN])
+def test_an_identity_is_a_value(identity: App | Bearer | OAuth1User) -> None:
+    twin = pickle.loads(pickle.dumps(identity))
+    assert twin == identity
+    assert hash(twin) == hash(identity)
+    assert "hunter" not in repr(twin)
+    with pytest.raises(AttributeError):
+        setattr(identity, dataclasses.fields(identity)[0].name, "x")
+
+
+def test_the_fields_are_strings_that_mask_themselves() -> None:
+    assert APP.consumer_key == "key"
+    for value, text in [
+        (APP.consumer_secret, "hunter2"),
+        (APP_WITH_TOKEN.bearer_token, "hunter6"),
+        (USER.access_token, "hunter3"),
+        (USER.access_token_secret, "hunter4"),
+        (BEARER.token, "hunter5"),
+    ]:
+        assert value == text
+        assert isinstance(value, Secret)
+
+
+def test_an_app_may_have_no_bearer_token() -> None:
+    assert APP.bearer_token is None
+    assert APP != APP_WITH_TOKEN
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "field"),
+    [
+        (App, (None, "s"), "consumer_key"),
+        (App, (b"k", "s"), "consumer_key"),
+        (App, ("", "s"), "consumer_key"),
+        (App, ("k", None), "consumer_secret"),
+        (App, ("k", "s", b"t"), "bearer_token"),
+        (App, ("k", "s", ""), "bearer_token"),
+        (Bearer, (None,), "token"),
+        (Bearer, ("",), "token"),
+        (Bearer, (APP,), "token"),
+        (OAuth1User, (APP, None, "s"), "access_token"),
+        (OAuth1User, (APP, "", "s"), "access_token"),
+        (OAuth1User, (APP, "t", None), "access_token_secret"),
+    ],
+)
+def test_a_missing_setting_is_named(kind: type, arguments: tuple[object, ...], field: str) -> None:
+    with pytest.raises(WrongIdentity, match=rf"{kind.__name__} takes (a )?{field}\b.*is the setting missing\?"):
+        kind(*arguments)
+
+
+def test_a_secret_may_be_empty_where_the_rfc_allows_it() -> None:
+    assert App("k", "").consumer_secret == ""
+    assert OAuth1User(App("k", ""), "t", "").access_token_secret == ""
+
+
+@pytest.mark.parametrize("app", ["key", None, BEARER, ("key", "secret")])
+def test_a_user_belongs_to_an_app(app: object) -> None:
+    with pytest.raises(WrongIdentity, match=f"takes an App first, not {type(app).__name__}"):
+        OAuth1User(app, "t", "s")  # type: ignore[arg-type]
+
+
+def test_a_secret_in_the_wrong_place_is_not_shown() -> None:
+    with pytest.raises(WrongIdentity) as caught:
+        OAuth1User("hunter2", "hunter3", "hunter4")  # type: ignore[arg-type]
+    assert "hunter" not in str(caught.value)
+    with pytest.raises(WrongIdentity) as caught:
+        App(b"hunter2", "x")  # type: ignore[arg-type]
+    assert "hunter" not in str(caught.value)
+
+
+def test_the_app_behind_an_identity() -> None:
+    assert app_of(APP) is APP
+    assert app_of(USER) is APP
+    with pytest.raises(WrongIdentity, match="consumer key and secret"):
+        app_of(BEARER)
+
+
+@pytest.mark.parametrize("identity", [USER, BEARER, None, "key"])
+def test_what_an_app_does_for_itself_no_other_does(identity: object) -> None:
+    assert only_app(APP) is APP
+    with pytest.raises(WrongIdentity, match=f"pass an App, not {type(identity).__name__}"):
+        only_app(identity)

@@ -1,0 +1,91 @@
+"""Imports run downwards, and what one service does differently is data: nothing below `x` knows X."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .test_purity import CORE, MODULES, SOURCES
+
+# From the bottom to the top. A module imports from layers below its own only.
+LAYERS = [
+    {"_version", "secret", "ratelimit", "paging", "env"},
+    {"errors"},
+    {"encoding"},
+    {"url"},
+    {"http"},
+    {"provider", "identity"},
+    {"tokens", "refusal"},
+    {"effects"},
+    {"flow", "oauth1.signature"},
+    {"oauth1.signer"},
+    {"oauth1", "oauth2"},
+    {"oauth2.client_credentials"},
+    {"lifecycle"},
+    {"call"},
+    {"x.presets"},
+    {"x.bearer_token", "x.reverse_auth"},
+    {"x"},
+    {""},  # sansauth itself, which imports lazily
+]
+RANK = {f"sansauth.{name}".rstrip("."): rank for rank, layer in enumerate(LAYERS) for name in layer}
+BY_MODULE = dict(zip(MODULES, SOURCES, strict=True))
+
+
+def is_for_type_checkers(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def own_imports(path: Path) -> Iterator[str]:
+    """The modules of sansauth that a file imports when it runs."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree.body = [node for node in tree.body if not is_for_type_checkers(node)]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "sansauth":
+            module = node.module or ""
+            submodules = {f"{module}.{alias.name}" for alias in node.names} & set(MODULES)
+            yield from submodules or {module}
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "sansauth")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_run_downwards(module: str) -> None:
+    assert module in RANK, f"{module} has no place in LAYERS: give it one"
+    upwards = [name for name in own_imports(BY_MODULE[module]) if RANK[name] >= RANK[module]]
+    assert upwards == []
+
+
+def test_the_layers_name_no_module_that_is_gone() -> None:
+    assert set(RANK) == set(MODULES)
+
+
+def is_docstring(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
+    return isinstance(parents[node], ast.Expr)
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in SOURCES if path.parent.name != "x"], ids=lambda path: str(path.relative_to(CORE))
+)
+def test_nothing_below_x_mentions_its_hosts(path: Path) -> None:
+    """Docstrings may give an example; strings that the program uses may not."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    parents = {child: parent for parent in ast.walk(tree) for child in ast.iter_child_nodes(parent)}
+    strings = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and not is_docstring(node, parents)
+    ]
+    names = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    pattern = re.compile(r"(?i)\bx\.com|twitter|\btwt")
+    assert [text for text in strings + names if pattern.search(text)] == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(CORE)))
+def test_every_module_says_what_it_is(path: Path) -> None:
+    if path.name != "_version.py":
+        assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))

@@ -1,0 +1,170 @@
+"""Canaries: secrets are planted everywhere a secret can stand, and looked for everywhere a person may look."""
+
+from __future__ import annotations
+
+import json
+import logging
+import pprint
+import traceback
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from sansauth import (
+    App,
+    Bearer,
+    Flow,
+    Headers,
+    OAuth1User,
+    Request,
+    Response,
+    Save,
+    Secret,
+    Send,
+    Stored,
+    build_request,
+    errors,
+)
+from sansauth.call import authorise_held, call
+from sansauth.effects import Exclusive
+from sansauth.encoding import decode, encode
+from sansauth.oauth1 import sign
+from sansauth.refusal import read_refusal
+from sansauth.tokens import AppToken, app_token_key
+from sansauth.x import X, invalidate_token, reverse_token, token
+
+from .support import ENV, Script, json_answer, refusal_answer, secrets_in, token_answer
+
+CONSUMER_SECRET = "canary-consumer-secret"
+BEARER_TOKEN = "canary-bearer-token"
+ACCESS_TOKEN = "canary-access-token"
+ACCESS_SECRET = "canary-access-secret"
+FETCHED = "canary-fetched-token"
+PASSWORD = "canary-password"
+CANARY = "canary"
+
+APP = App("CK", CONSUMER_SECRET)
+HOLDER = App("CK", CONSUMER_SECRET, BEARER_TOKEN)
+BEARER = Bearer(BEARER_TOKEN)
+USER = OAuth1User(APP, ACCESS_TOKEN, ACCESS_SECRET)
+POST = build_request(
+    "POST",
+    f"https://api.x.com/a?access_token={PASSWORD}",
+    form={"x_auth_password": PASSWORD},
+    headers={"cookie": PASSWORD, "x-api-key": PASSWORD},
+)
+ISSUED = token_answer(FETCHED)
+KEY = app_token_key(APP, X)
+RECORD = Stored(AppToken(FETCHED).to_bytes(), 1)
+
+
+def values() -> Iterator[object]:
+    yield from (APP, HOLDER, BEARER, USER, Secret(PASSWORD), AppToken(FETCHED))
+    yield from (POST, POST.headers, Headers({"authorization": f"Bearer {BEARER_TOKEN}"}))
+    yield sign(POST, USER, timestamp=1, nonce="n")
+    yield authorise_held(POST, HOLDER, provider=X, env=ENV)
+    yield from (
+        ISSUED,
+        Response(200, {"set-cookie": PASSWORD, "location": f"https://a/?code={PASSWORD}"}, PASSWORD.encode()),
+    )
+    yield from (Send(POST), Save(KEY, RECORD.data, 1), RECORD, KEY)
+    yield from (token(APP), invalidate_token(APP, FETCHED), call(POST, USER, provider=X, env=ENV))
+    yield Exclusive(KEY, token(APP))
+    for operation in (token(APP), invalidate_token(USER, FETCHED, env=ENV), reverse_token(APP, env=ENV)):
+        flow = Flow(operation)
+        yield from (flow, flow.effect, flow.request)
+    done = Flow(token(APP))
+    done.receive(ISSUED)
+    yield from (done, done.result)
+
+
+@pytest.mark.parametrize("value", list(values()), ids=lambda value: type(value).__name__)
+def test_no_value_shows_a_secret_where_values_are_shown(value: object) -> None:
+    shown = [repr(value), repr([value]), f"{value!r}", pprint.pformat({"value": value}), "%r" % (value,)]  # noqa: UP031
+    shown.append(logging.LogRecord("n", 10, "p", 1, "%r", (value,), None).getMessage())
+    if not isinstance(value, Secret):
+        shown.append(str(value))
+    assert [text for text in shown if CANARY in text] == []
+
+
+def failing() -> dict[str, Callable[[], object]]:
+    """Whatever can go wrong with a secret at hand."""
+    entry = {"code": 99, "message": f"bad {CONSUMER_SECRET}", "type": f"https://a/{CONSUMER_SECRET}"}
+    echo = {"errors": [entry], "error": CONSUMER_SECRET, "detail": CONSUMER_SECRET}
+    signed = sign(POST, USER, timestamp=1, nonce="canary-nonce")
+    signature = dict(decode(signed.headers["authorization"].replace('", ', "&").replace('="', "=")))["oauth_signature"]
+
+    def raising(error: Exception) -> object:
+        raise error
+
+    def receive(operation: object, response: Response) -> object:
+        flow = Flow(operation)  # type: ignore[arg-type, var-annotated]
+        return flow.receive(response)
+
+    return {
+        "app": lambda: App(CONSUMER_SECRET.encode(), "x"),  # type: ignore[arg-type]
+        "user": lambda: OAuth1User(ACCESS_TOKEN, ACCESS_TOKEN, ACCESS_SECRET),  # type: ignore[arg-type]
+        "bearer": lambda: Bearer(BEARER_TOKEN.encode()),  # type: ignore[arg-type]
+        "header": lambda: POST.with_header("authorization", f"Bearer {BEARER_TOKEN}\r\n"),
+        "url": lambda: Request("GET", f"https://user:{PASSWORD}@api.x.com/"),
+        "url-space": lambda: Request("GET", f"https://api.x.com/?token={PASSWORD} "),
+        "body": lambda: Request("POST", "https://api.x.com/", (), PASSWORD),  # type: ignore[arg-type]
+        "param": lambda: encode({"password": PASSWORD.encode()}),  # type: ignore[dict-item]
+        "surrogate": lambda: encode({"password": PASSWORD + "\ud800"}),
+        "decode": lambda: decode(PASSWORD + "\ud800"),
+        "json": lambda: build_request("POST", "https://api.x.com/", json={PASSWORD: {PASSWORD}}),
+        "signing": lambda: sign(POST, BEARER, timestamp=1, nonce="n"),  # type: ignore[arg-type]
+        "answer-json": lambda: Response(200, (), PASSWORD.encode()).json(),
+        "record": lambda: AppToken.from_bytes(b'{"access_token":"%s"' % FETCHED.encode()),
+        "token-type": lambda: receive(token(APP), json_answer(200, {"token_type": "mac", "access_token": FETCHED})),
+        "token-crlf": lambda: receive(token(APP), token_answer(f"{FETCHED}\r\n")),
+        "token-text": lambda: receive(token(APP), Response(200, (), FETCHED.encode())),
+        "token-refused": lambda: receive(token(APP), json_answer(403, echo)),
+        "invalidate": lambda: receive(invalidate_token(APP, PASSWORD), json_answer(403, echo | {"errors": PASSWORD})),
+        "reverse": lambda: receive(reverse_token(APP, env=ENV), Response(200, (), PASSWORD.encode())),
+        "wrong-identity": lambda: Flow(token(BEARER)),  # type: ignore[arg-type]
+        "foreign": lambda: Flow(
+            call(Request("GET", f"https://evil.test/?token={PASSWORD}"), USER, provider=X, env=ENV)
+        ),
+        "http": lambda: Flow(call(Request("GET", f"http://evil.test/?token={PASSWORD}"), USER, provider=X, env=ENV)),
+        "call": lambda: Script([json_answer(401, {"errors": [{"code": 89, "message": BEARER_TOKEN}]})]).run(
+            call(Request("GET", "https://api.x.com/"), BEARER, provider=X, env=ENV)
+        ),
+        "renewed": lambda: Script(
+            [refusal_answer(401, 89, FETCHED), token_answer(FETCHED + "2"), refusal_answer(401, 89, FETCHED + "2")],
+            {KEY: RECORD},
+        ).run(call(Request("GET", "https://api.x.com/"), APP, provider=X, env=ENV)),
+        "signed-echo": lambda: raising(
+            read_refusal(refusal_answer(401, 32, f"{signed.headers['authorization']} {signature}"), X, request=signed)
+        ),
+        "redirect": lambda: raising(read_refusal(Response(302, {"location": f"https://a/?code={PASSWORD}"}), X)),
+        "flow": lambda: Flow(token(APP)).resume(PASSWORD),
+        "fail": lambda: Flow(token(APP)).fail(PASSWORD),  # type: ignore[arg-type]
+    }
+
+
+@pytest.mark.parametrize("name", list(failing()))
+def test_no_error_shows_a_secret_in_its_text_its_arguments_or_its_traceback(name: str) -> None:
+    with pytest.raises(errors.SansauthError) as caught:
+        failing()[name]()
+    error = caught.value
+    # The lines of code that a traceback quotes are ours, and name constants, not values.
+    shown = [str(error), repr(error), repr(error.args), repr(vars(error)), "".join(traceback.format_exception(error))]
+    assert [text for text in shown if CANARY in text] == []
+
+
+def test_no_error_of_json_stays_visible_with_its_document() -> None:
+    """The document of a JSONDecodeError is a token answer: it is never the shown cause."""
+    with pytest.raises(errors.RemoteProtocolError) as caught:
+        Response(200, (), b'{"access_token":"canary').json()
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+def test_what_is_stored_and_what_is_sent_holds_the_secret_all_the_same() -> None:
+    """The canaries above can fail: the values do hold what they do not show."""
+    assert FETCHED in json.loads(RECORD.data)["access_token"]
+    assert secrets_in(
+        str(Flow(call(POST, BEARER, provider=X, env=ENV)).request.headers["authorization"]), [BEARER_TOKEN]
+    )
+    assert str(Secret(PASSWORD)) == PASSWORD
