@@ -15,11 +15,6 @@ from sansauth.refusal import read_refusal
 __all__ = ["authorise", "authorise_held", "call", "is_renewable", "judge"]
 
 _NOT_MODIFIED = 304
-_KIND = {
-    App: "an App (application-only bearer token)",
-    Bearer: "a Bearer token",
-    OAuth1User: "an OAuth1User (OAuth 1.0a user context)",
-}
 
 
 @operation
@@ -85,6 +80,16 @@ def judge(response: Response, identity: Identity, provider: Provider, *, request
         return response
     error: ApiError = read_refusal(response, provider, request=request)
     if isinstance(error, UnsupportedAuthentication):
-        hint = f"The call was made as {_KIND[type(identity)]}; use an identity of a kind the endpoint accepts."
+        hint = f"The call was made as {_kind_of(identity)}; use an identity of a kind the endpoint accepts."
         raise read_refusal(response, provider, request=request, hint=hint)
     raise error
+
+
+def _kind_of(identity: Identity) -> str:
+    match identity:
+        case App():
+            return "an App (application-only bearer token)"
+        case OAuth1User():
+            return "an OAuth1User (OAuth 1.0a user context)"
+        case Bearer():
+            return "a Bearer token"

@@ -110,10 +110,18 @@ def _flat(params: Params) -> Iterable[tuple[str, str]]:
         pairs = cast("Iterable[tuple[str, Value | Sequence[Value]]]", cast("Mapping[str, Value]", params).items())
     else:
         pairs = cast("Iterable[tuple[str, Value | Sequence[Value]]]", params)
-    for name, value in pairs:
+    for name, value in map(_pair, pairs):
         for one in value if isinstance(value, (list, tuple)) else (value,):
             if one is not None:
                 yield _checked(name), _scalar(name, one)
+
+
+def _pair(pair: tuple[str, Value | Sequence[Value]]) -> tuple[str, Value | Sequence[Value]]:
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidParameter(
+            "parameters are a mapping or pairs of name and value; an encoded query belongs in the URL"
+        )
+    return pair
 
 
 def _checked(name: str) -> str:

@@ -97,7 +97,8 @@ class Headers:
 
 def _field(name: str, value: str) -> tuple[str, str]:
     if not isinstance(name, str) or not _TOKEN.fullmatch(name):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InvalidHeader(f"{name!r:.80} is not a header name: letters, digits and !#$%&'*+-.^_`|~ only")
+        # Not the name: name and value may have been swapped.
+        raise InvalidHeader("a header's name is a str of letters, digits and !#$%&'*+-.^_`|~ only")
     if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
         raise InvalidHeader(f"the value of header {name!r} is a str, not {type(value).__name__}")
     value = value.strip(" \t")
@@ -238,6 +239,8 @@ class Response:
     def __init__(self, status: int, headers: HeaderFields | Headers = NO_HEADERS, body: bytes = b"") -> None:
         if not isinstance(body, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a checker
             raise LocalProtocolError(f"a response's body is bytes, not {type(body).__name__}")
+        if not isinstance(status, int):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a checker
+            raise LocalProtocolError(f"a response's status is an int, not {type(status).__name__}")
         put = object.__setattr__
         put(self, "status", status)
         put(self, "headers", headers if isinstance(headers, Headers) else Headers(headers))

@@ -152,7 +152,7 @@ def _read_json(document: object) -> tuple[tuple[int | str, ...], str]:
     if not isinstance(document, dict):
         return (), ""
     fields = cast("dict[str, object]", document)
-    entries = [cast("dict[str, object]", one) for one in _list(fields.get("errors")) if isinstance(one, dict)]
+    entries = _objects(fields.get("errors")) + _objects(fields.get("error"))
     codes = _codes(part for entry in (fields, *entries) for part in (entry.get("code"), _slug(entry.get("type"))))
     error = fields.get("error")
     if isinstance(error, str) and " " not in error:
@@ -167,8 +167,9 @@ def _read_json(document: object) -> tuple[tuple[int | str, ...], str]:
     return codes, next((text for text in candidates if isinstance(text, str) and text), "")
 
 
-def _list(value: object) -> list[object]:
-    return cast("list[object]", value)[:CODES] if isinstance(value, list) else []
+def _objects(value: object) -> list[dict[str, object]]:
+    found = cast("list[object]", value)[:CODES] if isinstance(value, list) else [value]
+    return [cast("dict[str, object]", one) for one in found if isinstance(one, dict)]
 
 
 def _slug(value: object) -> str | None:

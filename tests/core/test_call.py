@@ -292,3 +292,12 @@ def test_a_user_of_an_app_with_a_token_still_signs() -> None:
     user = OAuth1User(App("CK", "CS", "given"), "t", "s")
     flow = Flow(call(REQUEST, user, provider=X, env=ENV))
     assert flow.request.headers["authorization"].startswith("OAuth ")
+
+
+def test_a_subclass_of_an_identity_is_named_as_its_kind() -> None:
+    class MyBearer(Bearer):
+        pass
+
+    problem = {"type": "https://api.x.com/2/problems/unsupported-authentication", "title": "Unsupported Authentication"}
+    with pytest.raises(errors.UnsupportedAuthentication, match="made as a Bearer token"):
+        judge(json_answer(403, problem), MyBearer("held-token"), X, request=REQUEST)

@@ -228,3 +228,9 @@ def test_requoting_twice_changes_nothing(text: str) -> None:
 @pytest.mark.parametrize("function", [encoded_pairs, decode, requote, quote])
 def test_a_hostile_form_takes_linear_time(function: object, repeated: str) -> None:
     assert_linear(function, lambda size: repeated * (size // len(repeated)) + "!", 50_000)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("params", ["a=b", ["ab"], [("a", "b", "c")], [None]])
+def test_what_is_neither_a_mapping_nor_pairs_is_refused(params: object) -> None:
+    with pytest.raises(InvalidParameter, match="pairs of name and value"):
+        encode(params)

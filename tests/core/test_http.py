@@ -69,7 +69,7 @@ class TestHeaders:
 
     @pytest.mark.parametrize("name", ["", "a b", "a:", "a\r\n", "é", "(a)", "a\x00", " a", "a/b", None, b"a"])
     def test_a_name_is_a_token(self, name: object) -> None:
-        with pytest.raises(InvalidHeader, match="not a header name"):
+        with pytest.raises(InvalidHeader, match="a header's name is"):
             Headers([(name, "value")])  # type: ignore[list-item]
 
     @pytest.mark.parametrize("value", [1, None, b"x", ["x"]])
@@ -339,3 +339,14 @@ def test_a_secret_prints_when_told_to_and_not_by_accident() -> None:
     assert pickle.loads(pickle.dumps(secret)) == secret
     assert type(pickle.loads(pickle.dumps(secret))) is Secret
     assert type(copy.deepcopy(secret)) is Secret
+
+
+def test_a_status_is_a_number() -> None:
+    with pytest.raises(LocalProtocolError, match="status is an int, not str"):
+        Response("200")
+
+
+def test_a_name_that_is_no_header_name_is_not_shown() -> None:
+    with pytest.raises(InvalidHeader) as raised:
+        Headers({"Bearer planted-secret": "authorization"})
+    assert "planted-secret" not in str(raised.value)

@@ -315,3 +315,11 @@ def test_a_query_and_a_form_made_by_others_are_signed_as_oauthlib_signs_them(que
     ours = sign(request, App("k", "s"), timestamp=1, nonce="n")
     their_request = Request("POST", request.url, {"authorization": theirs["Authorization"]})
     assert header_parameters(ours) == header_parameters(their_request)
+
+
+def test_a_signature_among_the_parameters_is_not_signed() -> None:
+    """RFC 5849 section 3.4.1.3.1."""
+    arguments = {"timestamp": 1, "nonce": "n"}
+    plain = build_request("POST", "https://api.x.com/1?a=b", form={"c": "d"})
+    signed = build_request("POST", "https://api.x.com/1?a=b&oauth_signature=x", form={"c": "d", "oauth_signature": "y"})
+    assert base_string(signed, APP, **arguments) == base_string(plain, APP, **arguments)

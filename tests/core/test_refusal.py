@@ -347,8 +347,8 @@ SHAPES: list[Shape] = [
     (
         "odd-fields",
         answer(403, {"errors": {"code": 99}, "detail": 1, "title": ["x"], "type": 5, "error": {"a": 1}}),
-        errors.Forbidden,
-        (),
+        errors.UnableToVerifyCredentials,
+        (99,),
         "",
     ),
     (
@@ -790,3 +790,10 @@ def test_a_hostile_answer_takes_linear_time(repeated: str) -> None:
         assert_linear(attempt, lambda length: repeated * (length // len(repeated)), size)
         assert_linear(attempt, lambda length: json.dumps({"errors": repeated * (length // len(repeated))}), size)
         assert_linear(attempt, lambda length: "<e>" + repeated * (length // len(repeated)), size)
+
+
+@pytest.mark.parametrize("member", ["errors", "error"])
+def test_one_error_as_an_object_instead_of_a_list_is_read(member: str) -> None:
+    error = read_refusal(answer(401, {member: {"code": 89, "message": "Invalid or expired token"}}), X)
+    assert isinstance(error, errors.InvalidOrExpiredToken)
+    assert (error.codes, error.text) == ((89,), "Invalid or expired token")

@@ -19,11 +19,6 @@ from benchmarks.signing import OAUTHLIB, OURS, {case}, measure
 took = measure({case}, [OURS, OAUTHLIB], seconds=1.0)
 print(took[OURS] / took[OAUTHLIB])
 """
-IMPORTING = """
-from benchmarks.imports import NAMES, OAUTHLIB, TOKEN, measure
-took = measure([{statement}, OAUTHLIB], rounds=10)
-print(took[{statement}] / took[OAUTHLIB])
-"""
 
 
 def share(script: str) -> float:
@@ -44,11 +39,3 @@ def least_share(script: str, limit: float) -> float:
 @pytest.mark.parametrize("case", ["POST", "GET"])
 def test_signing_is_at_least_8_times_as_fast_as_oauthlib(case: str) -> None:
     assert least_share(SIGNING.format(case=case), 1 / 8) <= 1 / 8
-
-
-def test_importing_the_package_takes_at_most_a_quarter_of_the_time_of_oauthlib() -> None:
-    assert least_share(IMPORTING.format(statement="NAMES"), 1 / 4) <= 1 / 4
-
-
-def test_importing_the_first_operation_takes_at_most_1_2_times_the_time_of_oauthlib() -> None:
-    assert least_share(IMPORTING.format(statement="TOKEN"), 1.2) <= 1.2

@@ -489,3 +489,8 @@ class TestReverseToken:
         assert parse_reverse_token(Response(200, (), REVERSE.encode()), X) == REVERSE
         with pytest.raises(errors.Unauthorized):
             parse_reverse_token(Response(401), X)
+
+
+def test_a_misspelt_authentication_is_refused_instead_of_signed() -> None:
+    with pytest.raises(errors.LocalProtocolError, match="basic"):
+        Flow(invalidate_token(APP, "AAAA", auth="Basic", env=ENV))

@@ -59,6 +59,8 @@ def _base_string(request: Request, protocol: list[tuple[str, str]]) -> str:
         # is not ASCII is signed as the bytes it has.
         carried += "&" + request.body.decode("ascii", "surrogateescape")
     pairs = protocol + encoded_pairs(carried) if carried else protocol
+    if "oauth_signature" in carried:  # never signed itself (RFC 5849 section 3.4.1.3.1)
+        pairs = [pair for pair in pairs if pair[0] != "oauth_signature"]
     return build_base_string(request.method, request.parsed.origin + path, normalize(pairs))
 
 

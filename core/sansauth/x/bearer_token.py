@@ -104,9 +104,9 @@ def build_invalidate_request(
     headers = {"content-type": FORM, "accept": "*/*"}
     url = provider.endpoint("invalidate_app_token")
     request = provider.admit(Request("POST", url, headers, body.encode()))
-    if auth is None:
-        auth = "basic" if isinstance(identity, App) else "oauth1"
-    if auth == "basic":
+    if auth not in {None, "basic", "oauth1"}:
+        raise LocalProtocolError('auth= is "basic", "oauth1" or None')
+    if auth == "basic" or (auth is None and isinstance(identity, App)):
         return request.with_header("authorization", basic_credentials(app_of(identity)))
     if env is None:
         raise LocalProtocolError("a signed invalidate_token needs env=, for timestamp and nonce; see sansauth.Env")
