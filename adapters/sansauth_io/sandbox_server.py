@@ -97,7 +97,8 @@ class _Listening:
         self._turn = threading.Lock()  # a sandbox takes one request at a time
         self._stopping = threading.Event()
         self._registry = threading.Lock()
-        self._live: dict[socket.socket, threading.Thread] = {}
+        self._open: set[socket.socket] = set()
+        self._threads: list[threading.Thread] = []
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._listener = socket.create_server((host, port), family=family, backlog=128)
         self._listener.setblocking(False)
@@ -128,11 +129,10 @@ class _Listening:
         self._alarm.close()
         self._listener.close()
         with self._registry:
-            threads = list(self._live.values())
-            for connection in self._live:
+            for connection in self._open:
                 with contextlib.suppress(OSError):  # the client has closed it
                     connection.shutdown(socket.SHUT_RDWR)
-        for thread in threads:
+        for thread in self._threads:
             thread.join(STOP_SECONDS)
 
     def _accept(self) -> None:
@@ -147,8 +147,9 @@ class _Listening:
         thread = threading.Thread(
             target=self._serve, args=(connection,), name="sansauth sandbox connection", daemon=True
         )
+        self._threads = [*(before for before in self._threads if before.is_alive()), thread]
         with self._registry:
-            self._live[connection] = thread
+            self._open.add(connection)
         thread.start()
 
     def _serve(self, connection: socket.socket) -> None:
@@ -162,7 +163,7 @@ class _Listening:
             finally:
                 # Before it is closed, so that close() shuts down none but open sockets.
                 with self._registry:
-                    del self._live[connection]
+                    self._open.remove(connection)
 
 
 class _Conversation:
