@@ -1,22 +1,33 @@
 """The one list of client methods, for synchronous and asynchronous clients alike.
 
-Each method is a function from the caller's settings to an Operation; the descriptor runs it. A synchronous client's
-method gives the result, an asynchronous one's a coroutine of it, and type checkers know which.
+Each method is made of a function from the caller's settings to an Operation, which the client runs. A synchronous
+client's method gives the result, an asynchronous one's a coroutine of it, and type checkers know which.
 """
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Concatenate, Generic, Literal, ParamSpec, TypedDict, TypeVar, Unpack, cast, overload
+from typing import (
+    TYPE_CHECKING,
+    Concatenate,
+    Literal,
+    ParamSpec,
+    Protocol,
+    Self,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    cast,
+    overload,
+)
 
 from sansauth.call import call
 from sansauth.effects import Operation, Timeouts
 from sansauth.encoding import Params, Value
 from sansauth.env import Env
-from sansauth.http import HeaderFields, Response, build_request
+from sansauth.http import HeaderFields, Headers, Response, build_request
 from sansauth.identity import Identity, app_of
 from sansauth.provider import Provider
 from sansauth.secret import Secret
@@ -30,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncClient", "Caller", "Methods", "RequestOptions", "SyncClient"]
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 P = ParamSpec("P")
 
 
@@ -49,44 +61,47 @@ class RequestOptions(TypedDict, total=False):
     form: Params | None
     json: object
     body: bytes | None
-    headers: HeaderFields
+    headers: HeaderFields | Headers | None
     timeouts: Timeouts | None
 
 
-class Method(Generic[P, T]):
+class Method(Protocol[P, T_co]):
+    """What type checkers see in a method of every client; in truth it is a plain function, made by `method`."""
+
+    @overload
+    def __get__(self, client: None, owner: type, /) -> Self: ...
+    @overload
+    def __get__(self, client: SyncClient, owner: type, /) -> Callable[P, T_co]: ...
+    @overload
+    def __get__(self, client: AsyncClient, owner: type, /) -> Callable[P, Coroutine[object, object, T_co]]: ...
+
+    @overload
+    def __call__(self, client: SyncClient, /, *args: P.args, **kwargs: P.kwargs) -> T_co: ...
+    @overload
+    def __call__(
+        self, client: AsyncClient, /, *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[object, object, T_co]: ...
+
+
+def method(function: Callable[Concatenate[Caller, P], Operation[T]]) -> Method[P, T]:
     """A method of every client, from a function that gives an Operation."""
 
-    def __init__(self, function: Callable[Concatenate[Caller, P], Operation[T]]) -> None:
-        self._function = function
-        self.__doc__ = function.__doc__
-        signature = inspect.signature(function)
-        self.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])
+    def run(self: SyncClient | AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> T | Coroutine[object, object, T]:
+        return self.run(function(self.caller, *args, **kwargs))
 
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.__name__ = name
-
-    @overload
-    def __get__(self, client: None, owner: type) -> Method[P, T]: ...
-    @overload
-    def __get__(self, client: SyncClient, owner: type) -> Callable[P, T]: ...
-    @overload
-    def __get__(self, client: AsyncClient, owner: type) -> Callable[P, Coroutine[object, object, T]]: ...
-
-    def __get__(
-        self, client: SyncClient | AsyncClient | None, owner: type
-    ) -> Method[P, T] | Callable[P, T] | Callable[P, Coroutine[object, object, T]]:
-        if client is None:
-            return self
-
-        @functools.wraps(self._function)
-        def bound(*args: P.args, **kwargs: P.kwargs) -> T | Coroutine[object, object, T]:
-            return client.run(self._function(client.caller, *args, **kwargs))
-
-        bound.__name__ = self.__name__
-        bound.__qualname__ = f"{type(client).__qualname__}.{self.__name__}"
-        vars(bound)["__signature__"] = self.__signature__
-        # Which of the two it returns is decided by the client's `run`, as the overloads say.
-        return cast("Callable[P, T] | Callable[P, Coroutine[object, object, T]]", bound)
+    signature = inspect.signature(function)
+    caller, *parameters = signature.parameters.values()
+    name = function.__name__.removeprefix("_")
+    vars(run).update(
+        __signature__=signature.replace(
+            parameters=[caller.replace(name="self", annotation=inspect.Parameter.empty), *parameters],
+            # As of an `async def`: what comes of it in the end.
+            return_annotation=signature.return_annotation.removeprefix("Operation[").removesuffix("]"),
+        )
+    )
+    run.__name__, run.__qualname__, run.__doc__ = name, f"Methods.{name}", function.__doc__
+    # Which of the two it returns is decided by the client's `run`, as the overloads say.
+    return cast("Method[P, T]", run)
 
 
 def _token(caller: Caller, /, **options: Value) -> Operation[Secret]:
@@ -114,39 +129,45 @@ def _reverse_token(caller: Caller, /) -> Operation[Secret]:
 
 
 def _request(
-    caller: Caller, method: str, url_or_path: str, /, **options: Unpack[RequestOptions]
+    caller: Caller,
+    method: str,
+    url_or_path: str,
+    /,
+    *,
+    params: Params | None = None,
+    form: Params | None = None,
+    json: object = None,
+    body: bytes | None = None,
+    headers: HeaderFields | Headers | None = None,
+    timeouts: Timeouts | None = None,
 ) -> Operation[Response]:
-    """Send an authorised request; a path is joined to the provider's base URL. See `sansauth.call.call`."""
-    request = build_request(
-        method,
-        caller.provider.url(url_or_path),
-        params=options.get("params"),
-        form=options.get("form"),
-        json=options.get("json"),
-        body=options.get("body"),
-        headers=options.get("headers", ()),
-    )
-    timeouts = options.get("timeouts")
+    """Send an authorised request; a path is joined to the provider's base URL. See `sansauth.call.call`.
+
+    `params` go to the query, and at most one of `form`, `json` and `body` becomes the body; `timeouts` replaces the
+    client's own for this exchange. See `sansauth.build_request`.
+    """
+    url = caller.provider.url(url_or_path)
+    request = build_request(method, url, params=params, form=form, json=json, body=body, headers=headers or ())
     return call(request, caller.identity, provider=caller.provider, env=caller.env, timeouts=timeouts)
 
 
 def _get(caller: Caller, url_or_path: str, /, **options: Unpack[RequestOptions]) -> Operation[Response]:
-    """`request("GET", ...)`."""
+    """`request("GET", ...)`, with the same options."""
     return _request(caller, "GET", url_or_path, **options)
 
 
 def _post(caller: Caller, url_or_path: str, /, **options: Unpack[RequestOptions]) -> Operation[Response]:
-    """`request("POST", ...)`."""
+    """`request("POST", ...)`, with the same options."""
     return _request(caller, "POST", url_or_path, **options)
 
 
 def _put(caller: Caller, url_or_path: str, /, **options: Unpack[RequestOptions]) -> Operation[Response]:
-    """`request("PUT", ...)`."""
+    """`request("PUT", ...)`, with the same options."""
     return _request(caller, "PUT", url_or_path, **options)
 
 
 def _delete(caller: Caller, url_or_path: str, /, **options: Unpack[RequestOptions]) -> Operation[Response]:
-    """`request("DELETE", ...)`."""
+    """`request("DELETE", ...)`, with the same options."""
     return _request(caller, "DELETE", url_or_path, **options)
 
 
@@ -156,15 +177,15 @@ class Methods:
     def __init__(self, caller: Caller) -> None:
         self.caller = caller
 
-    token = Method(_token)
-    bearer_token = Method(_token)
-    invalidate_token = Method(_invalidate_token)
-    reverse_token = Method(_reverse_token)
-    request = Method(_request)
-    get = Method(_get)
-    post = Method(_post)
-    put = Method(_put)
-    delete = Method(_delete)
+    token = method(_token)
+    bearer_token = token
+    invalidate_token = method(_invalidate_token)
+    reverse_token = method(_reverse_token)
+    request = method(_request)
+    get = method(_get)
+    post = method(_post)
+    put = method(_put)
+    delete = method(_delete)
 
     def __repr__(self) -> str:
         return f"<{type(self).__module__}.{type(self).__qualname__} for {self.caller.identity!r}>"

@@ -11,7 +11,7 @@ from sansauth.errors import StoreError
 from sansauth.flow import Flow, State
 from sansauth.http import Request, Response
 from sansauth_io._driver import LEASE_POLL_SECONDS, Busy, Stores, new_owner
-from sansauth_io._locks import KeyLock, key_lock
+from sansauth_io._locks import key_lock
 from sansauth_io._runtime import Runtime, current_runtime
 from sansauth_io.stores.protocol import LEASE_SECONDS, Store
 
@@ -32,7 +32,8 @@ class AsyncDriver:
 
     async def run(self, operation: Operation[T]) -> T:
         """Run an operation to its result."""
-        return await self._drive(Flow(operation), current_runtime())
+        runtime = current_runtime()
+        return await runtime.undisturbed(lambda: self._drive(Flow(operation), runtime))
 
     async def _drive(self, flow: Flow[T], runtime: Runtime) -> T:
         while flow.state is State.WAITING:
@@ -69,8 +70,11 @@ class AsyncDriver:
     async def _exclusive(self, flow: Flow[T], runtime: Runtime, key: str) -> object:
         store = self._stores.of(key)
         lock = key_lock(store, key)
-        await _hold(lock, runtime)
+        waiter = runtime.waiter()
+        wake = waiter.wake
         try:
+            if not lock.join(wake):
+                await waiter.wait()
             owner = new_owner()
             while True:
                 result = await runtime.protected(lambda: self._attempt(flow, runtime, store, key, owner))
@@ -78,7 +82,7 @@ class AsyncDriver:
                     return result
                 await runtime.sleep(LEASE_POLL_SECONDS)
         finally:
-            lock.release()
+            lock.leave(wake)
 
     async def _attempt(
         self, flow: Flow[T], runtime: Runtime, store: Store, key: str, owner: str
@@ -91,16 +95,6 @@ class AsyncDriver:
             # The lease ends by itself; the body's result must not be lost with it.
             with contextlib.suppress(StoreError):
                 await _on(store, runtime, lambda: store.release(key, owner))
-
-
-async def _hold(lock: KeyLock, runtime: Runtime) -> None:
-    waiter = runtime.waiter()
-    if not lock.acquire(waiter.wake):
-        try:
-            await waiter.wait()
-        except BaseException:
-            lock.abandon(waiter.wake)
-            raise
 
 
 async def _on(store: Store, runtime: Runtime, work: Callable[[], T]) -> T:

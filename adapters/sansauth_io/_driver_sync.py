@@ -61,7 +61,7 @@ class SyncDriver:
             case Load(key):
                 return self._stores.of(key).load(key)
             case Save(key, data, expected):
-                return self._stores.of(key).save(key, data, expected)
+                return _save(self._stores.of(key), key, data, expected)
             case Exclusive(key):
                 return self._exclusive(flow, key)
             case _:
@@ -71,19 +71,17 @@ class SyncDriver:
         store = self._stores.of(key)
         lock = key_lock(store, key)
         turn = threading.Event()
-        if not lock.acquire(turn.set):
-            try:
-                turn.wait()
-            except BaseException:
-                lock.abandon(turn.set)
-                raise
+        wake = turn.set
+        # One `try` around joining, too: an interrupt between a lock taken and a `try` would leave it taken for ever.
         try:
+            if not lock.join(wake):
+                turn.wait()
             owner = new_owner()
             while (result := protected(lambda: self._attempt(flow, store, key, owner))) is Busy.BUSY:
                 time.sleep(LEASE_POLL_SECONDS)
             return result
         finally:
-            lock.release()
+            lock.leave(wake)
 
     def _attempt(self, flow: Flow[T], store: Store, key: str, owner: str) -> object | Literal[Busy.BUSY]:
         if not store.acquire(key, owner, LEASE_SECONDS):
@@ -96,24 +94,46 @@ class SyncDriver:
                 store.release(key, owner)
 
 
+def _save(store: Store, key: str, data: bytes | None, expected: int | None) -> int:
+    # Interrupts are raised in the main thread alone.
+    if store.blocking and threading.current_thread() is threading.main_thread():
+        return protected(lambda: store.save(key, data, expected))
+    return store.save(key, data, expected)
+
+
 def protected(work: Callable[[], T]) -> T:
     """Run `work` to its end in a thread that is no daemon; an interrupt of the caller waits until then."""
     done: Future[T] = Future()
-    context = contextvars.copy_context()
-
-    def run() -> None:
-        try:
-            done.set_result(context.run(work))
-        except BaseException as error:
-            done.set_exception(error)
-
     interrupt: BaseException | None = None
-    threading.Thread(target=run, name="sansauth-exclusive", daemon=False).start()
-    while not done.done():
+    arguments = (done, contextvars.copy_context(), work)
+    try:
+        threading.Thread(target=_fulfil, args=arguments, name="sansauth-protected", daemon=False).start()
+    except BaseException as error:
+        if done.cancel():  # not begun, and now it never will
+            raise
+        interrupt = error
+    while True:
         try:
             done.exception()
+            break
         except BaseException as error:  # KeyboardInterrupt, or what a signal handler raised
             interrupt = error
-    if interrupt is not None:
-        raise interrupt
-    return done.result()
+    try:
+        if interrupt is not None:
+            raise interrupt
+        return done.result()
+    finally:
+        del done, interrupt, arguments  # else the error, its traceback and this frame would keep each other
+
+
+def _fulfil(done: Future[T], context: contextvars.Context, work: Callable[[], T]) -> None:
+    if not done.set_running_or_notify_cancel():
+        return
+    try:
+        result = context.run(work)
+    except BaseException as error:
+        done.set_exception(error)
+    else:
+        done.set_result(result)
+    finally:
+        del done  # as above

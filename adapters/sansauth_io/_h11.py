@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import select
+import selectors
 from typing import cast
 
 import h11
@@ -10,17 +10,27 @@ import trio
 from trio.abc import Stream
 
 from sansauth.effects import Timeouts
-from sansauth.errors import ReadError, RemoteProtocolError, WriteError
+from sansauth.errors import ReadError, RemoteProtocolError, TransportError, WriteError
 from sansauth.http import Request, Response
-from sansauth_io._wire import READ_BYTES, Body, broken, outgoing_headers, received, timed_out
+from sansauth_io._wire import READ_BYTES, Answer, broken, outgoing_headers, timed_out
 
 __all__ = ["H11Connection", "Unanswered"]
 
 HEADER_BYTES = 65_536  # of status line and header fields, before they are complete
 
+_BOTH_DONE = {h11.CLIENT: h11.DONE, h11.SERVER: h11.DONE}
+
 
 class Unanswered(Exception):
-    """The connection ended before the first byte of an answer."""
+    """The connection ended before the first byte of an answer; `error` is what to say if nobody tries again."""
+
+    def __init__(self, error: TransportError) -> None:
+        super().__init__()
+        self.error = error
+
+
+class _Ended(Exception):
+    """The peer ended the connection, or it broke, in the middle of something."""
 
 
 class H11Connection:
@@ -40,9 +50,9 @@ class H11Connection:
     @property
     def stale(self) -> bool:
         """Whether something came in while idle: the end of the connection, most likely."""
-        poll = select.poll()
-        poll.register(_socket_of(self._stream).fileno(), select.POLLIN)
-        return bool(poll.poll(0))
+        with selectors.DefaultSelector() as selector:
+            selector.register(_socket_of(self._stream), selectors.EVENT_READ)
+            return bool(selector.select(0))
 
     async def exchange(self, request: Request, timeouts: Timeouts) -> Response:
         """Send the request and read the whole answer; `Unanswered` if none began."""
@@ -50,20 +60,26 @@ class H11Connection:
         broken_off = await self._send(request)
         try:
             response = await self._receive(request, timeouts)
-        except (Unanswered, ReadError):
+        except _Ended as end:
+            if self._answered:
+                raise broken(request, end.__cause__ or EOFError()) from None
             # A server that refuses a large body may answer and close before it is all sent; only without an answer
             # was it the writing that failed.
-            if broken_off is not None:
-                raise broken(request, broken_off, kind=WriteError) from None
-            raise
-        if self._state.our_state is h11.DONE and self._state.their_state is h11.DONE:
+            failed = broken(request, broken_off.__cause__ or broken_off, kind=WriteError) if broken_off else None
+            closed = ReadError(f"{request.origin}: the connection was closed without an answer", sent=True)
+            raise Unanswered(failed or closed) from None
+        # More than the answer came: the next request would take it for its own answer.
+        if self._state.states == _BOTH_DONE and not self._state.trailing_data[0]:
             self._state.start_next_cycle()
         return response
 
     async def _send(self, request: Request) -> trio.BrokenResourceError | None:
-        headers = [("host", request.parsed.authority), ("accept-encoding", "identity")]
-        headers += [pair for pair in outgoing_headers(request) if pair[0] != "accept-encoding"]
-        head = h11.Request(method=request.method, target=request.target, headers=headers)
+        headers = [("host", request.parsed.authority), *outgoing_headers(request)]
+        head = h11.Request(
+            method=request.method,
+            target=request.target,
+            headers=[(name.encode("ascii"), value.encode("latin-1")) for name, value in headers],
+        )
         data = self._state.send(head) or b""
         if request.body:
             data += self._state.send(h11.Data(data=request.body)) or b""
@@ -75,20 +91,17 @@ class H11Connection:
         return None
 
     async def _receive(self, request: Request, timeouts: Timeouts) -> Response:
-        body = Body()
-        head: h11.Response | None = None
+        answer: Answer | None = None
         while True:
             event = await self._next_event(request, timeouts)
             match event:
                 case h11.Response():
-                    head = event
-                    body.announce(_header(head, b"content-length"))
-                    _refuse_encoded(head, request)
-                case h11.Data():
-                    body.add(bytes(event.data))
-                case h11.EndOfMessage() if head is not None:
-                    fields = [(name.decode("ascii"), value.decode("latin-1")) for name, value in head.headers]
-                    return received(head.status_code, fields, body.join())
+                    fields = [(name.decode("ascii"), value.decode("latin-1")) for name, value in event.headers]
+                    answer = Answer(request, event.status_code, fields)
+                case h11.Data() if answer is not None:
+                    answer.add(bytes(event.data))
+                case h11.EndOfMessage() if answer is not None:
+                    return answer.response()
                 case h11.InformationalResponse(status_code=status) if status != 101:
                     continue
                 case _:
@@ -98,9 +111,9 @@ class H11Connection:
         while True:
             try:
                 event = self._state.next_event()
-            except h11.RemoteProtocolError:
+            except (h11.RemoteProtocolError, ValueError):  # ValueError: old versions, of a length beyond int()
                 if self._ended:
-                    raise self._broken_off(request, None) from None
+                    raise _Ended from None
                 # `from None`: h11 quotes the line it could not read.
                 raise RemoteProtocolError(f"{request.origin}: the answer is not HTTP/1.1") from None
             if event is not h11.NEED_DATA:
@@ -115,27 +128,12 @@ class H11Connection:
             try:
                 return bytes(await self._stream.receive_some(READ_BYTES))
             except trio.BrokenResourceError as error:
-                raise self._broken_off(request, error) from None
+                raise _Ended from error.__cause__
         raise timed_out(request, "the answer", timeouts.read, sent=True)
-
-    def _broken_off(self, request: Request, error: Exception | None) -> Exception:
-        if not self._answered:
-            return Unanswered()
-        return broken(request, (error and error.__cause__) or EOFError())
 
     async def aclose(self) -> None:
         """Close at once, without TLS's farewell."""
         await trio.aclose_forcefully(self._stream)
-
-
-def _header(head: h11.Response, name: bytes) -> str | None:
-    return next((value.decode("latin-1") for field, value in head.headers if field == name), None)
-
-
-def _refuse_encoded(head: h11.Response, request: Request) -> None:
-    encoding = (_header(head, b"content-encoding") or "identity").strip().lower()
-    if encoding != "identity":
-        raise RemoteProtocolError(f"{request.origin}: the body is encoded ({encoding:.20}), which was not asked for")
 
 
 def _socket_of(stream: Stream) -> trio.socket.SocketType:

@@ -1,18 +1,16 @@
-"""The one body of the httpx and httpx2 transports; typed by httpx, whose API httpx2 keeps."""
+"""The one body of the httpx and httpx2 transports and clients; typed by httpx, whose API httpx2 keeps."""
 
 from __future__ import annotations
 
+import contextlib
 import ssl
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncIterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Protocol, Self, cast
 
-from sansauth.call import authorise, authorise_held, is_renewable
 from sansauth.effects import Timeouts
-from sansauth.env import Env
 from sansauth.errors import (
     ConnectError,
-    InvalidHeader,
     LocalProtocolError,
     ReadError,
     RemoteProtocolError,
@@ -20,24 +18,17 @@ from sansauth.errors import (
     TLSError,
     WriteError,
 )
-from sansauth.http import FORM, Request, Response
-from sansauth.identity import Identity
-from sansauth.provider import Provider
-from sansauth_io import system_env
+from sansauth.http import Request, Response
 from sansauth_io._client import AsyncClient, Caller
 from sansauth_io._driver_async import AsyncDriver
 from sansauth_io._runtime import current_runtime
-from sansauth_io._wire import USER_AGENT, Body, broken, outgoing_headers, received, timed_out
+from sansauth_io._wire import Answer, broken, in_handshake, outgoing_headers, timed_out
 from sansauth_io.stores.protocol import Store
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["AuthFlows", "ClientAuthFlows", "HttpxClient", "Library"]
-
-
-RequestT = TypeVar("RequestT")
-ResponseT = TypeVar("ResponseT")
+__all__ = ["HttpxClient", "Library", "exact_url"]
 
 
 class Library(Protocol):
@@ -49,6 +40,7 @@ class Library(Protocol):
     Timeout: type[httpx.Timeout]
     HTTPError: type[httpx.HTTPError]
     InvalidURL: type[httpx.InvalidURL]
+    RequestNotRead: type[httpx.RequestNotRead]
     ConnectTimeout: type[httpx.ConnectTimeout]
     PoolTimeout: type[httpx.PoolTimeout]
     TimeoutException: type[httpx.TimeoutException]
@@ -57,9 +49,7 @@ class Library(Protocol):
     WriteError: type[httpx.WriteError]
     RemoteProtocolError: type[httpx.RemoteProtocolError]
     LocalProtocolError: type[httpx.LocalProtocolError]
-    DecodingError: type[httpx.DecodingError]
     __name__: str
-    __version__: str
 
 
 class HttpxTransport:
@@ -77,15 +67,12 @@ class HttpxTransport:
             raise timed_out(request, "the exchange", timeouts.total, sent=True) from None
 
     async def _exchange(self, request: Request, timeouts: Timeouts) -> Response:
-        prepared = self._prepare(request, timeouts)
         try:
+            prepared = self._prepare(request, timeouts)
             # auth=None: not the client's own, whose credentials would replace ours.
             response = await self._client.send(prepared, stream=True, auth=None, follow_redirects=False)
             try:
-                body = Body()
-                body.announce(response.headers.get("content-length"))
-                async for piece in response.aiter_bytes():
-                    body.add(piece)
+                return await self._read(request, response)
             finally:
                 await response.aclose()
         except SansauthError:
@@ -93,27 +80,55 @@ class HttpxTransport:
         except (self._library.HTTPError, self._library.InvalidURL, OSError, ValueError) as error:
             # `from None`: the texts of httpx and its causes quote the URL.
             raise self._translate(request, timeouts, error) from None
-        fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw]
-        return received(response.status_code, fields, body.join())
 
     def _prepare(self, request: Request, timeouts: Timeouts) -> httpx.Request:
         # Built by hand: AsyncClient.build_request would add the client's own params to the URL.
-        headers = self._client.headers.copy()
-        if headers.get("user-agent") == f"python-{self._library.__name__}/{self._library.__version__}":
-            del headers["user-agent"]  # the library's default, nobody's choice
-        for name, value in outgoing_headers(request):
-            if name != "user-agent" or "user-agent" in request.headers or "user-agent" not in headers:
-                headers[name] = request.headers.get(name) or value
+        defaults = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self._client.headers.raw]
+        headers = outgoing_headers(request, defaults)
         limits = self._library.Timeout(timeouts.read, connect=timeouts.connect)
-        return self._library.Request(
+        url = exact_url(self._library, request)
+        prepared = self._library.Request(
             request.method,
-            request.url,
-            headers=headers,
+            url,
+            # As bytes: of a str, httpx takes ASCII alone.
+            headers=[(name.encode("ascii"), value.encode("latin-1")) for name, value in headers],
             cookies=self._client.cookies,
             content=request.body,
-            # httpx normalises URLs by rules of its own; this is what goes into the request line.
-            extensions={"target": request.target.encode("ascii"), "timeout": limits.as_dict()},
+            extensions={"timeout": limits.as_dict()},
         )
+        prepared.url = url  # it made a copy, which has the library's target
+        return prepared
+
+    async def _read(self, request: Request, response: httpx.Response) -> Response:
+        fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw]
+        if response.is_stream_consumed:
+            # A hook of the client's owner has read it, or a transport of theirs gave it whole: decoded already.
+            fields = [(name, value) for name, value in fields if name.lower() != "content-encoding"]
+            answer = Answer(request, response.status_code, fields)
+            answer.add(response.content)
+            return answer.response()
+        answer = Answer(request, response.status_code, fields)
+        pieces = response.aiter_raw()
+        try:
+            async for piece in pieces:
+                answer.add(piece)
+        except SansauthError:
+            await self._end(pieces)
+            raise
+        return answer.response()
+
+    async def _end(self, pieces: AsyncIterator[bytes]) -> None:
+        """End an answer in its middle: inside httpx one generator runs in another, and closing one abandons the next.
+
+        trio would warn of each that is left. A cancellation, at the innermost, ends them all.
+        """
+
+        async def cancelled() -> None:
+            async for _ in pieces:
+                pass
+
+        with contextlib.suppress(TimeoutError, self._library.HTTPError):
+            await current_runtime().within(0, cancelled)
 
     def _translate(self, request: Request, timeouts: Timeouts, error: Exception) -> SansauthError:
         library = self._library
@@ -122,18 +137,37 @@ class HttpxTransport:
             return timed_out(request, "connecting", timeouts.connect, sent=False)
         if isinstance(error, library.TimeoutException):
             return timed_out(request, "the answer", timeouts.read, sent=True)
-        if isinstance(error, (library.ConnectError, library.ProxyError)):
+        if isinstance(error, (library.ConnectError, library.ProxyError, UnicodeError)):  # the last: no name for the DNS
             kind = TLSError if isinstance(cause, ssl.SSLError) else ConnectError
             return broken(request, cause, kind=kind, sent=False)
+        if isinstance(error, ssl.SSLError):  # httpcore of old lets those of asyncio through
+            return broken(request, error, kind=TLSError, sent=not in_handshake(error))
         if isinstance(error, library.WriteError):
             return broken(request, cause, kind=WriteError)
-        if isinstance(error, library.DecodingError):
-            return RemoteProtocolError(f"{request.origin}: the body is not in the encoding its header names")
         if isinstance(error, library.LocalProtocolError):
             return LocalProtocolError(f"{request.origin}: {library.__name__} refused to send the request")
+        if isinstance(error, library.InvalidURL):
+            # It prepares the next request of a redirect even when told not to follow it.
+            return RemoteProtocolError(f"{request.origin}: the answer redirects to what is no URL")
         if isinstance(error, library.RemoteProtocolError) and not _is_disconnection(error):
             return RemoteProtocolError(f"{request.origin}: the answer is not HTTP")
         return broken(request, cause, kind=ReadError)
+
+
+def exact_url(library: Library, request: Request) -> httpx.URL:
+    """The request's URL for the library, which would resolve its dot segments; with the request's own target.
+
+    Not by the extension `target`: httpcore puts that into the CONNECT of a proxy, and httpx into a redirect's request.
+    """
+    try:
+        url = library.URL(request.url)
+    except library.InvalidURL:
+        raise LocalProtocolError(f"{request.origin}: {library.__name__} refuses the URL; too long?") from None
+    target = request.target.encode("ascii")
+    if url.raw_path == target:
+        return url
+    exact = type("ExactURL", (library.URL,), {"raw_path": target})
+    return cast("httpx.URL", exact(url))
 
 
 def _innermost(error: BaseException) -> BaseException:
@@ -159,9 +193,9 @@ class HttpxClient(AsyncClient):
         timeouts: Timeouts,
         client: httpx.AsyncClient | None,
     ) -> None:
-        self._owned = library.AsyncClient(headers={"user-agent": USER_AGENT}) if client is None else None
-        transport = HttpxTransport(library, self._owned or client or library.AsyncClient())
-        super().__init__(caller, AsyncDriver(transport, store=store, timeouts=timeouts))
+        used = library.AsyncClient() if client is None else client
+        self._owned = used if client is None else None
+        super().__init__(caller, AsyncDriver(HttpxTransport(library, used), store=store, timeouts=timeouts))
 
     async def aclose(self) -> None:
         """Close the underlying client, if it is ours."""
@@ -175,90 +209,3 @@ class HttpxClient(AsyncClient):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
-
-
-class AuthFlows(Generic[RequestT, ResponseT]):
-    """The flows of `Auth`: sign or bear with what the identity holds; for synchronous and asynchronous clients."""
-
-    _library: Library
-
-    def __init__(self, identity: Identity, *, provider: Provider, env: Env | None = None) -> None:
-        self._identity = identity
-        self._provider = provider
-        self._env = env or system_env()
-
-    def sync_auth_flow(self, request: RequestT) -> Generator[RequestT, ResponseT, None]:
-        """Called by the client; see httpx."""
-        plain = cast("httpx.Request", request)
-        if _is_form(plain):
-            plain.read()
-        self._authorise(plain)
-        yield request
-
-    async def async_auth_flow(self, request: RequestT) -> AsyncGenerator[RequestT, ResponseT]:
-        """Called by the client; see httpx."""
-        plain = cast("httpx.Request", request)
-        if _is_form(plain):
-            await plain.aread()
-        self._authorise(plain)
-        yield request
-
-    def _authorise(self, request: httpx.Request) -> None:
-        signed = authorise_held(to_core(request), self._identity, provider=self._provider, env=self._env)
-        apply(self._library, signed, request)
-
-
-class ClientAuthFlows(Generic[RequestT, ResponseT]):
-    """The flow of a client's `auth`: fetches tokens through that client, and once more when one is refused."""
-
-    def __init__(self, library: Library, client: HttpxClient) -> None:
-        self._library = library
-        self._client = client
-
-    def sync_auth_flow(self, request: RequestT) -> Generator[RequestT, ResponseT, None]:
-        """Refused: the client that fetches the tokens is asynchronous."""
-        raise LocalProtocolError("this auth belongs to an asynchronous client; use it on an AsyncClient")
-
-    async def async_auth_flow(self, request: RequestT) -> AsyncGenerator[RequestT, ResponseT]:
-        """Called by the client; see httpx."""
-        plain = cast("httpx.Request", request)
-        if _is_form(plain):
-            await plain.aread()
-        client, caller = self._client, self._client.caller
-        unsigned = to_core(plain)
-        signed = await client.run(authorise(unsigned, caller.identity, provider=caller.provider, env=caller.env))
-        apply(self._library, signed, plain)
-        response = cast("httpx.Response", (yield request))
-        if response.status_code != 401:
-            return
-        await response.aread()
-        answer = Response(response.status_code, response.headers.multi_items(), response.content)
-        if is_renewable(answer, caller.identity, caller.provider):
-            again = authorise(unsigned, caller.identity, provider=caller.provider, env=caller.env, rejected=signed)
-            apply(self._library, await client.run(again), plain)
-            yield request
-
-
-def _is_form(request: httpx.Request) -> bool:
-    # Only a form is signed; any other body may be a stream, and stays one.
-    kind: str = request.headers.get("content-type", "")
-    return kind.partition(";")[0].strip().lower() == FORM
-
-
-def to_core(request: httpx.Request) -> Request:
-    """What of a request of the library is signed: method, URL, content type and a form's body."""
-    kind: str | None = request.headers.get("content-type")
-    try:
-        headers = {} if kind is None else {"content-type": kind}
-        return Request(request.method, str(request.url), headers, request.content if _is_form(request) else b"")
-    except InvalidHeader as error:
-        raise LocalProtocolError(str(error)) from None
-
-
-def apply(library: Library, signed: Request, request: httpx.Request) -> None:
-    """Put what was signed into the library's request."""
-    request.headers["authorization"] = signed.headers["authorization"]
-    if request.url.raw_path.decode("ascii") != signed.target:
-        # Only then: the library copies this extension into a redirect's request, whose target is another.
-        request.url = library.URL(signed.url)
-        request.extensions = {**request.extensions, "target": signed.target.encode("ascii")}

@@ -6,6 +6,7 @@ first come first served, and only whoever holds the key polls the lease.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import weakref
 from collections import deque
@@ -17,44 +18,41 @@ __all__ = ["KeyLock", "key_lock"]
 
 
 class KeyLock:
-    """A fair lock whose waiters are callbacks, so that any thread or event loop can wait for any other."""
+    """A fair lock: a queue, whose first holds it.
+
+    A place in the queue is a callback, so that any thread or event loop can wait for any other.
+    """
 
     def __init__(self) -> None:
-        self._mutex = threading.Lock()
-        self._held = False
-        self._waiters: deque[Callable[[], None]] = deque()
+        # Reentrant: the garbage collector may close a forgotten coroutine, whose `finally` leaves, between any two of
+        # these lines. So each method ends in `_settle`, which is right from whatever state it finds.
+        self._mutex = threading.RLock()
+        self._queue: deque[Callable[[], None]] = deque()
+        self._holder: Callable[[], None] | None = None
 
-    def acquire(self, wake: Callable[[], None]) -> bool:
-        """True: the lock is held now. False: `wake` will be called, from any thread, once it is."""
+    def join(self, wake: Callable[[], None]) -> bool:
+        """Stand in the queue. True: the lock is held now. False: `wake` will be called, from any thread, once it is."""
         with self._mutex:
-            if self._held:
-                self._waiters.append(wake)
-                return False
-            self._held = True
-            return True
+            self._queue.append(wake)
+            if self._queue[0] is wake:
+                self._holder = wake
+            return self._holder is wake
 
-    def abandon(self, wake: Callable[[], None]) -> None:
-        """Stop waiting; if the lock was handed over in the meantime, it is passed on."""
+    def leave(self, wake: Callable[[], None]) -> None:
+        """Give up the lock, or the place in the queue; nothing happens if there is none."""
         with self._mutex:
-            waiting = wake in self._waiters
-            if waiting:
-                self._waiters.remove(wake)
-        if not waiting:
-            self.release()
+            with contextlib.suppress(ValueError):
+                self._queue.remove(wake)
+            self._settle()
 
-    def release(self) -> None:
-        """Hand the lock to the next waiter whose event loop still runs, or free it."""
-        while True:
-            with self._mutex:
-                if not self._waiters:
-                    self._held = False
-                    return
-                wake = self._waiters.popleft()
+    def _settle(self) -> None:
+        """Tell the first of the queue, unless it knows, that it holds the lock."""
+        while self._queue and self._queue[0] is not self._holder:
+            self._holder = first = self._queue[0]
             try:
-                wake()
-            except RuntimeError:
-                continue  # the waiter's event loop has ended, and the waiter with it
-            return
+                first()
+            except RuntimeError:  # its event loop has ended, and with it whoever waited there
+                self._queue.remove(first)
 
 
 _LOCKS: weakref.WeakKeyDictionary[Store, weakref.WeakValueDictionary[str, KeyLock]] = weakref.WeakKeyDictionary()

@@ -13,32 +13,50 @@ import io
 import socket
 import time
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from sansauth_io._wire import content_length
+
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["DeadlineAdapter", "deadline"]
+__all__ = ["DeadlineAdapter", "Progress", "deadline"]
 
-_UNTIL: contextvars.ContextVar[float] = contextvars.ContextVar("sansauth_deadline")
+
+class Progress:
+    """One exchange: what is left of its time, and whether any of the request may have been sent.
+
+    On connections that are not ours nobody tells, so it may.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._until = time.monotonic() + seconds
+        self.sent = True
+
+    def left(self) -> float:
+        """Seconds until the deadline."""
+        return self._until - time.monotonic()
+
+
+_PROGRESS: contextvars.ContextVar[Progress] = contextvars.ContextVar("sansauth_progress")
 
 
 @contextlib.contextmanager
-def deadline(until: float) -> Generator[None]:
-    """Bound every exchange in this context by `time.monotonic() == until`."""
-    token = _UNTIL.set(until)
+def deadline(seconds: float) -> Generator[Progress]:
+    """Bound the exchange in this context."""
+    token = _PROGRESS.set(progress := Progress(seconds))
     try:
-        yield
+        yield progress
     finally:
-        _UNTIL.reset(token)
+        _PROGRESS.reset(token)
 
 
 def _left(limit: float | None) -> float:
-    left = _UNTIL.get(float("inf")) - time.monotonic()
+    left = _PROGRESS.get().left()
     if left <= 0:
         raise TimeoutError("the deadline has passed")
     return left if limit is None else min(left, limit)
@@ -68,22 +86,52 @@ class _BoundedReader(io.RawIOBase):
         super().close()
 
 
+class _LineReader(io.BufferedReader):
+    """Remembers the last line, which tells how a header ended."""
+
+    line = b""
+
+    def readline(self, size: int | None = -1) -> bytes:
+        self.line = super().readline(size)
+        return self.line
+
+
 class _BoundedResponse(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self.fp.close()
-        self.fp = io.BufferedReader(_BoundedReader(sock))
+        self.fp = self._lines = _LineReader(_BoundedReader(sock))
+
+    def begin(self) -> None:
+        super().begin()
+        while 102 <= self.status < 200:
+            # http.client skips 100 alone. Any other interim answer would pass for the answer, and the answer for that
+            # of the next request.
+            self.headers = self.msg = cast("Any", None)
+            super().begin()
+        if not self._lines.line:
+            raise http.client.IncompleteRead(b"")  # http.client takes the end of the connection for that of the header
+        try:
+            content_length(self.headers.get_all("content-length", []))
+        except ValueError:
+            raise http.client.HTTPException from None  # here, because urllib3 would leave the socket open
 
 
 class _Bounded(HTTPConnection):
     response_class = _BoundedResponse
 
+    def connect(self) -> None:
+        try:
+            super().connect()
+        finally:
+            _PROGRESS.get().sent = False  # nothing of the request, even if a proxy was asked for a tunnel
+
     def send(self, data: Any) -> None:
         if self.sock is None:
             self.connect()
-        if self.sock is not None and _UNTIL.get(None) is not None:
-            # urllib3 leaves the connect timeout on the socket: five seconds for a whole upload.
-            self.sock.settimeout(_left(None))
+        # urllib3 leaves the connect timeout on the socket: five seconds for a whole upload.
+        cast("socket.socket", self.sock).settimeout(_left(None))
+        _PROGRESS.get().sent = True
         super().send(data)
 
 
@@ -104,7 +152,7 @@ class _HTTPSPool(urllib3.HTTPSConnectionPool):
 
 
 class DeadlineAdapter(HTTPAdapter):
-    """An HTTPAdapter whose connections obey `deadline`."""
+    """An HTTPAdapter whose connections obey `deadline`; of no use outside of it."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Make the pool of bounded connections."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import re
 import ssl
-import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from http.cookiejar import CookieJar
 from typing import Any, cast
 
@@ -14,11 +14,11 @@ import requests
 import urllib3
 from requests.hooks import default_hooks
 from requests.structures import CaseInsensitiveDict
-from requests.utils import default_user_agent
 from urllib3.exceptions import (
     ConnectTimeoutError,
-    DecodeError,
     HTTPError,
+    InvalidHeader,
+    LocationValueError,
     MaxRetryError,
     NewConnectionError,
     ProtocolError,
@@ -28,18 +28,19 @@ from urllib3.exceptions import (
 )
 
 from sansauth.effects import Timeouts
-from sansauth.errors import ConnectError, ReadError, RemoteProtocolError, SansauthError, TLSError, TransportError
+from sansauth.errors import ConnectError, ReadError, RemoteProtocolError, SansauthError, TLSError
 from sansauth.http import Request, Response
-from sansauth_io._requests_deadline import DeadlineAdapter, deadline
-from sansauth_io._wire import READ_BYTES, USER_AGENT, Body, broken, outgoing_headers, received, timed_out
+from sansauth_io._requests_deadline import DeadlineAdapter, Progress, deadline
+from sansauth_io._wire import READ_BYTES, Answer, broken, in_handshake, outgoing_headers, timed_out
 
 __all__ = ["RequestsTransport", "make_session"]
 
+_FOLD = re.compile(r"[\r\n]+[ \t]+")  # RFC 9112 section 5.2
+
 
 def make_session() -> requests.Session:
-    """A session of our own: connections that obey one deadline, and no more default headers than needed."""
+    """A session of our own: its connections obey one deadline."""
     session = requests.Session()
-    session.headers["User-Agent"] = USER_AGENT
     session.mount("http://", DeadlineAdapter())
     session.mount("https://", DeadlineAdapter())
     return session
@@ -52,23 +53,21 @@ class RequestsTransport:
         self._session = session
 
     def __call__(self, request: Request, timeouts: Timeouts) -> Response:
-        reader = _Reader(request, time.monotonic() + timeouts.total, timeouts)
-        prepared = self._prepare(request, reader)
-        settings = self._session.merge_environment_settings(prepared.url, {}, True, None, None)
-        limits = (min(timeouts.connect, timeouts.total), min(timeouts.read, timeouts.total))
-        with _translated(request, timeouts), deadline(reader.until):
-            self._session.send(prepared, timeout=limits, allow_redirects=False, **settings)
+        with deadline(timeouts.total) as progress:
+            reader = _Reader(request, timeouts, progress)
+            limits = (min(timeouts.connect, timeouts.total), min(timeouts.read, timeouts.total))
+            with _translated(request, timeouts, progress):
+                prepared = self._prepare(request, reader)
+                # verify=: by itself requests lets REQUESTS_CA_BUNDLE overrule what the session says.
+                settings = self._session.merge_environment_settings(prepared.url, {}, True, self._session.verify, None)
+                self._session.send(prepared, timeout=limits, allow_redirects=False, **settings)
         return reader.response
 
     def _prepare(self, request: Request, reader: _Reader) -> requests.PreparedRequest:
         # Built by hand: Session.prepare_request would let ~/.netrc replace our Authorization, and re-encode the URL.
-        headers = CaseInsensitiveDict(cast("dict[str, str]", self._session.headers))
-        if headers.get("user-agent") == default_user_agent():
-            del headers["user-agent"]
-        ours = dict(outgoing_headers(request))
-        if "user-agent" in headers and "user-agent" not in request.headers:
-            del ours["user-agent"]
-        headers.update({name: request.headers.get(name) or value for name, value in ours.items()})
+        headers: CaseInsensitiveDict[str] = CaseInsensitiveDict()
+        for name, value in outgoing_headers(request, self._default_headers()):
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
         prepared = requests.PreparedRequest()
         prepared.method = request.method
         prepared.url = request.url
@@ -81,52 +80,69 @@ class RequestsTransport:
             prepare_cookies(self._session.cookies)
         return prepared
 
+    def _default_headers(self) -> Iterator[tuple[str, str]]:
+        # requests takes str, bytes, and None for a header that shall not be sent.
+        for pair in cast("Mapping[str | bytes, str | bytes | None]", self._session.headers).items():
+            name, value = (part.decode("latin-1") if isinstance(part, bytes) else part for part in pair)
+            if name is not None and value is not None:
+                yield name, value
+
 
 class _Reader:
     """A response hook that reads the body within its limits, before requests would drain it without any."""
 
     response: Response
 
-    def __init__(self, request: Request, until: float, timeouts: Timeouts) -> None:
-        self.until = until
+    def __init__(self, request: Request, timeouts: Timeouts, progress: Progress) -> None:
         self._request = request
         self._timeouts = timeouts
+        self._progress = progress
 
     def __call__(self, response: requests.Response, **_: object) -> None:
         raw = cast("urllib3.HTTPResponse", response.raw)
         try:
-            body = self._read(raw)
+            self.response = self._read(raw)
         except BaseException:
             raw.close()
+            raw.release_conn()  # else a pool that blocks would wait for it for ever
             raise
-        # requests joins repeated headers; urllib3 has them apart.
-        self.response = received(raw.status, raw.headers.iteritems(), body)
-        vars(response).update(_content=body, _content_consumed=True)  # for the hooks of the session's owner
+        # For the hooks of the session's owner.
+        vars(response).update(_content=self.response.body, _content_consumed=True)
         # requests prepares the next request of a redirect even when told not to follow it, and may choke on it.
         response.headers.pop("location", None)
 
-    def _read(self, raw: urllib3.HTTPResponse) -> bytes:
-        body = Body()
-        body.announce(raw.headers.get("content-length"))
-        while piece := raw.read1(READ_BYTES, decode_content=True):
-            body.add(piece)
-            if time.monotonic() > self.until:
+    def _read(self, raw: urllib3.HTTPResponse) -> Response:
+        # requests joins repeated headers; urllib3 has them apart, and its oldest versions folded ones with their folds.
+        fields = [(name, _FOLD.sub(" ", value)) for name, value in raw.headers.iteritems()]
+        if _is_defective(raw):
+            raise RemoteProtocolError(f"{self._request.origin}: the answer's header is malformed")
+        answer = Answer(self._request, raw.status, fields)
+        while piece := raw.read1(READ_BYTES, decode_content=False):
+            answer.add(piece)
+            if self._progress.left() <= 0:
                 raise timed_out(self._request, "the exchange", self._timeouts.total, sent=True)
-        return body.join()
+        return answer.response()
+
+
+def _is_defective(raw: urllib3.HTTPResponse) -> bool:
+    # http.client drops all fields from the first malformed one on, the length among them, and says so only there. It is
+    # where requests itself looks for cookies; answers that never were on a wire have none.
+    original: object = getattr(raw, "_original_response", None)
+    return bool(getattr(getattr(original, "msg", None), "defects", ()))
 
 
 @contextlib.contextmanager
-def _translated(request: Request, timeouts: Timeouts) -> Generator[None]:
+def _translated(request: Request, timeouts: Timeouts, progress: Progress) -> Generator[None]:
     """Errors of requests, urllib3, http.client and ssl as ours. `from None`: their texts quote the URL."""
     try:
         yield
     except SansauthError:
         raise
     except (requests.RequestException, HTTPError, http.client.HTTPException, OSError, ValueError) as error:
-        raise _translate(request, timeouts, error) from None
+        raise _translate(request, timeouts, progress, error) from None
 
 
-def _translate(request: Request, timeouts: Timeouts, error: BaseException) -> SansauthError:
+def _translate(request: Request, timeouts: Timeouts, progress: Progress, error: BaseException) -> SansauthError:
     causes = list(_causes(error))
 
     def caused_by(*kinds: type[BaseException]) -> bool:
@@ -136,18 +152,20 @@ def _translate(request: Request, timeouts: Timeouts, error: BaseException) -> Sa
     if caused_by(ConnectTimeoutError) and not caused_by(NewConnectionError):
         return timed_out(request, "connecting", timeouts.connect, sent=False)
     if caused_by(SSLError, ssl.SSLError):
-        return broken(request, innermost, kind=TLSError)
+        return broken(request, innermost, kind=TLSError, sent=progress.sent and not any(map(in_handshake, causes)))
     if caused_by(ReadTimeoutError, TimeoutError):
-        return timed_out(request, "the answer", min(timeouts.read, timeouts.total), sent=True)
-    if caused_by(NewConnectionError, ProxyError):
+        if progress.left() <= 0:
+            return timed_out(request, "the exchange", timeouts.total, sent=progress.sent)
+        # urllib3 says so of a TLS handshake, too.
+        what, limit = ("the answer", timeouts.read) if progress.sent else ("connecting", timeouts.connect)
+        return timed_out(request, what, limit, sent=progress.sent)
+    if caused_by(NewConnectionError, ProxyError, LocationValueError):
         return broken(request, innermost, kind=ConnectError, sent=False)
-    if caused_by(DecodeError):
-        return RemoteProtocolError(f"{request.origin}: the body is not in the encoding its header names")
+    if caused_by(InvalidHeader):
+        return RemoteProtocolError(f"{request.origin}: the answer's Content-Length is not one number")
     if caused_by(http.client.HTTPException) and not caused_by(ConnectionError, http.client.IncompleteRead):
         return RemoteProtocolError(f"{request.origin}: the answer is not HTTP ({type(innermost).__name__})")
-    if isinstance(error, (OSError, HTTPError, requests.RequestException)):
-        return broken(request, innermost, kind=ReadError)
-    return TransportError(f"{request.origin}: {type(innermost).__name__}", sent=True)
+    return broken(request, innermost, kind=ReadError if progress.sent else ConnectError, sent=progress.sent)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -26,6 +26,10 @@ class Waiter(Protocol):
 class Runtime(Protocol):
     """One event loop."""
 
+    async def undisturbed(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Run `work`; KeyboardInterrupt is raised where it pauses, and nowhere else."""
+        ...
+
     async def sleep(self, seconds: float) -> None:
         """Wait; cancellable."""
         ...
@@ -49,12 +53,15 @@ class Runtime(Protocol):
 
 def current_runtime() -> Runtime:
     """The event loop that runs this task."""
-    # trio first: in guest mode asyncio's loop runs around it.
-    trio = sys.modules.get("trio")
-    if trio is not None and trio.lowlevel.in_trio_run():
-        from sansauth_io._runtime_trio import TrioRuntime
+    if "trio" in sys.modules:
+        # An import, and no look at the module: another thread may be importing it right now, and is waited for.
+        from trio.lowlevel import in_trio_task
 
-        return TrioRuntime()
+        # Not in_trio_run(): in guest mode a trio run and the asyncio tasks around it share this thread.
+        if in_trio_task():
+            from sansauth_io._runtime_trio import TrioRuntime
+
+            return TrioRuntime()
     from sansauth_io._runtime_asyncio import AsyncioRuntime
 
     return AsyncioRuntime()

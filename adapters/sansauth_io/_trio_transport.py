@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections import defaultdict
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import certifi
 import trio
 
 from sansauth.effects import Timeouts
-from sansauth.errors import ConnectError, ReadError, TLSError
+from sansauth.errors import ConnectError, TLSError
 from sansauth.http import Request, Response
 from sansauth_io._h11 import H11Connection, Unanswered
 from sansauth_io._wire import broken, timed_out
@@ -28,9 +29,9 @@ _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
 def default_ssl_context() -> ssl.SSLContext:
     """The system's roots where it has any, certifi's otherwise; certificates and host names are verified."""
     paths = ssl.get_default_verify_paths()
-    if not (paths.cafile or paths.capath):  # None where nothing is installed
-        return ssl.create_default_context(cafile=certifi.where())
-    return ssl.create_default_context()
+    if paths.cafile or (paths.capath and os.listdir(paths.capath)):  # None, or empty, where nothing is installed
+        return ssl.create_default_context()
+    return ssl.create_default_context(cafile=certifi.where())
 
 
 @dataclass(slots=True)
@@ -60,16 +61,16 @@ class TrioTransport:
             progress.sent = True
             try:
                 return await self._exchange(kept, request, timeouts)
-            except Unanswered:
+            except Unanswered as unanswered:
                 # The peer closed it just now. Nothing was answered, but something may have been done.
                 if request.method not in _IDEMPOTENT:
-                    raise _unanswered(request) from None
+                    raise unanswered.error from None
         fresh = await self._connect(request, timeouts)
         progress.sent = True
         try:
             return await self._exchange(fresh, request, timeouts)
-        except Unanswered:
-            raise _unanswered(request) from None
+        except Unanswered as unanswered:
+            raise unanswered.error from None
 
     async def _exchange(self, connection: H11Connection, request: Request, timeouts: Timeouts) -> Response:
         try:
@@ -94,7 +95,7 @@ class TrioTransport:
         with trio.move_on_after(timeouts.connect):
             try:
                 stream = await trio.open_tcp_stream(request.host.strip("[]"), request.port)
-            except OSError as error:
+            except (OSError, UnicodeError) as error:  # the last: no name for the DNS
                 raise broken(request, _said(error), kind=ConnectError, sent=False) from None
             if request.scheme == "http":
                 return H11Connection(stream)
@@ -125,13 +126,9 @@ class TrioTransport:
                 await connection.aclose()
 
 
-def _said(error: OSError) -> BaseException:
+def _said(error: Exception) -> BaseException:
     """What the last address said: trio tries every one, and groups their errors."""
     cause = error.__cause__
     if isinstance(cause, BaseExceptionGroup):
         return cast("BaseExceptionGroup[BaseException]", cause).exceptions[-1]
     return cause or error
-
-
-def _unanswered(request: Request) -> ReadError:
-    return ReadError(f"{request.origin}: the connection was closed without an answer", sent=True)

@@ -1,7 +1,10 @@
-"""What every transport does alike at its edge: framing headers, the size limit, and making a Response."""
+"""What every transport does alike at its edge: the headers that go out, and the answer as it comes in."""
 
 from __future__ import annotations
 
+import re
+import ssl
+import zlib
 from collections.abc import Iterable
 
 from sansauth import __version__
@@ -14,16 +17,17 @@ from sansauth.errors import (
     TimedOut,
     TransportError,
 )
-from sansauth.http import Request, Response
+from sansauth.http import Headers, Request, Response
 
 __all__ = [
     "MAX_RESPONSE_BYTES",
     "READ_BYTES",
     "USER_AGENT",
-    "Body",
+    "Answer",
     "broken",
+    "content_length",
+    "in_handshake",
     "outgoing_headers",
-    "received",
     "timed_out",
 ]
 
@@ -34,11 +38,16 @@ USER_AGENT = f"sansauth/{__version__}"
 _FRAMING = frozenset(
     {"connection", "content-length", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
 )
+# What a user's session sends by default, but not with a request of ours: what frames the message, names the coding of
+# the answer, says what the body is (a form is signed, anything else is not), or says who is calling.
+_OURS = (_FRAMING - {"connection", "keep-alive"}) | {"accept-encoding", "authorization", "content-type"}
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_LENGTH = re.compile(r"[0-9]{1,19}", re.ASCII)
+_GZIP = zlib.MAX_WBITS | 16
 
 
-def outgoing_headers(request: Request) -> list[tuple[str, str]]:
-    """The request's headers, with a User-Agent and a Content-Length where they are due; Host is the transport's.
+def outgoing_headers(request: Request, defaults: Iterable[tuple[str, str]] = ()) -> list[tuple[str, str]]:
+    """The headers to send: the request's, and those of the user's session that it does not have; Host is missing.
 
     Framing belongs to the transport: a request that brings its own could be read as two.
     """
@@ -46,47 +55,109 @@ def outgoing_headers(request: Request) -> list[tuple[str, str]]:
     for name, _ in headers:
         if name in _FRAMING:
             raise LocalProtocolError(f"the header {name!r} is written by the transport; leave it out")
-    if "user-agent" not in request.headers:
-        headers.append(("user-agent", USER_AGENT))
+    if "accept-encoding" not in request.headers:
+        headers.append(("accept-encoding", "gzip"))
     # RFC 9110 section 8.6: a method that anticipates content says 0 for none; some services answer 411 otherwise.
     if request.body or request.method in _WITH_BODY:
         headers.append(("content-length", str(len(request.body))))
+    taken = _OURS | {name for name, _ in headers}
+    headers += [(name, value) for name, value in defaults if name.lower() not in taken and not _is_library(name, value)]
+    if not any(name.lower() == "user-agent" for name, _ in headers):
+        headers.append(("user-agent", USER_AGENT))
     return headers
 
 
-class Body:
-    """A body as it comes in, refused once it is over the limit."""
+def _is_library(name: str, value: str) -> bool:
+    # The library's own name is its default, and nobody's choice.
+    return name.lower() == "user-agent" and value.startswith(("python-requests/", "python-httpx/", "python-httpx2/"))
 
-    def __init__(self) -> None:
+
+class Answer:
+    """An answer as it comes in: refused once it is too long, or is not what HTTP promises.
+
+    The one coding of the body that was asked for, gzip, is undone here, because the libraries would first undo it and
+    then say how long the result is. A refusal leaves the connection unusable; the transport closes it.
+    """
+
+    def __init__(self, request: Request, status: int, fields: Iterable[tuple[str, str]]) -> None:
+        self._origin = request.origin
+        self._status = status
+        if status < 200:
+            # Switching was not asked for; and requests takes an interim answer for the answer, and cannot go on to it.
+            raise self._malformed("the answer is not a final one")
+        try:
+            self._headers = Headers(fields)
+        except InvalidHeader:
+            raise self._malformed("a header field of the answer is malformed") from None
+        coding = (self._headers.get("content-encoding") or "identity").lower()
+        if coding not in {"identity", "gzip", "x-gzip"}:
+            raise self._malformed("the body is in a coding that was not asked for")
+        self._inflate = None if coding == "identity" else zlib.decompressobj(_GZIP)
         self._pieces: list[bytes] = []
         self._length = 0
-
-    def announce(self, content_length: str | None) -> None:
-        """Refuse by the Content-Length already."""
-        if content_length is not None and content_length.isdigit() and len(content_length) < 20:
-            self._check(int(content_length))
+        self._received = 0
+        self._check(0 if _has_no_body(request, status) else self._announced())
 
     def add(self, piece: bytes) -> None:
-        """Take a piece in."""
-        self._length += len(piece)
-        self._check(self._length)
-        self._pieces.append(piece)
+        """Take a piece of the body in, as it came over the wire."""
+        self._received += len(piece)
+        self._check(self._received)
+        if self._inflate is None:
+            self._pieces.append(piece)
+            return
+        while piece:
+            if self._inflate.eof:
+                self._inflate = zlib.decompressobj(_GZIP)  # RFC 1952 section 2.2: one member may follow another
+            try:
+                plain = self._inflate.decompress(piece, MAX_RESPONSE_BYTES - self._length + 1)
+            except zlib.error:
+                raise self._malformed("the body is not in the coding that its header names") from None
+            self._length += len(plain)
+            self._check(self._length)
+            self._pieces.append(plain)
+            piece = self._inflate.unused_data
+
+    def response(self) -> Response:
+        """The whole answer."""
+        if self._received and self._inflate is not None and not self._inflate.eof:
+            raise self._malformed("the body ends in the middle of its coding")
+        return Response(self._status, self._headers, b"".join(self._pieces))
 
     def _check(self, length: int) -> None:
         if length > MAX_RESPONSE_BYTES:
-            raise ResponseTooLarge(f"the answer is longer than {MAX_RESPONSE_BYTES} bytes", sent=True)
+            raise ResponseTooLarge(f"{self._origin}: the answer is longer than {MAX_RESPONSE_BYTES} bytes", sent=True)
 
-    def join(self) -> bytes:
-        """The whole body."""
-        return b"".join(self._pieces)
+    def _announced(self) -> int:
+        try:
+            return content_length(self._headers.get_all("content-length"))
+        except ValueError:
+            raise self._malformed("the answer's Content-Length is not one number") from None
+
+    def _malformed(self, what: str) -> RemoteProtocolError:
+        return RemoteProtocolError(f"{self._origin}: {what} (status {self._status})")
 
 
-def received(status: int, headers: Iterable[tuple[str, str]], body: bytes) -> Response:
-    """The answer as a value; `RemoteProtocolError` for header fields that are none."""
-    try:
-        return Response(status, headers, body)
-    except InvalidHeader as error:
-        raise RemoteProtocolError(f"the answer's header is malformed: {error}") from None
+def content_length(values: Iterable[str]) -> int:
+    """The length an answer announces by these values of its header; 0 without any, ValueError if it is not one number.
+
+    The same number again is harmless (RFC 9110 section 8.6); anything else may hide where the answer ends.
+    """
+    lengths = {one.strip() for value in values for one in value.split(",")} or {"0"}
+    length = lengths.pop()
+    if lengths or not _LENGTH.fullmatch(length):
+        raise ValueError("not one number")
+    return int(length)
+
+
+def _has_no_body(request: Request, status: int) -> bool:
+    return request.method == "HEAD" or status in {204, 304}  # RFC 9112 section 6.3, whatever the length says
+
+
+def in_handshake(error: BaseException) -> bool:
+    """Whether a TLS error tells by itself that the handshake failed, so that nothing was sent."""
+    return isinstance(error, ssl.SSLError) and (
+        isinstance(error, ssl.SSLCertVerificationError) or error.reason == "WRONG_VERSION_NUMBER"
+    )
 
 
 def timed_out(request: Request, what: str, seconds: float, *, sent: bool) -> TimedOut:

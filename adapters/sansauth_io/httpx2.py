@@ -23,7 +23,8 @@ from sansauth.provider import Provider
 from sansauth.x.presets import X
 from sansauth_io import system_env
 from sansauth_io._client import Caller
-from sansauth_io._httpx_body import AuthFlows, ClientAuthFlows, HttpxClient, Library
+from sansauth_io._httpx_auth import AuthFlows, ClientAuthFlows
+from sansauth_io._httpx_body import HttpxClient, Library
 from sansauth_io.stores.protocol import Store
 
 if TYPE_CHECKING:

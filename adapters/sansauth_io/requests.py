@@ -22,7 +22,7 @@ from requests.auth import AuthBase
 from sansauth.call import authorise, authorise_held, is_renewable
 from sansauth.effects import DEFAULT_TIMEOUTS, Timeouts
 from sansauth.env import Env
-from sansauth.http import Request, Response
+from sansauth.http import FORM, Request, Response
 from sansauth.identity import Identity
 from sansauth.provider import Provider
 from sansauth.x.presets import X
@@ -54,9 +54,9 @@ class Client(SyncClient):
         env: Env | None = None,
         session: requests.Session | None = None,
     ) -> None:
-        self._owned = make_session() if session is None else None
-        transport = RequestsTransport(self._owned or session or requests.Session())
-        driver = SyncDriver(transport, store=store, timeouts=timeouts)
+        used = make_session() if session is None else session
+        self._owned = used if session is None else None
+        driver = SyncDriver(RequestsTransport(used), store=store, timeouts=timeouts)
         super().__init__(Caller(identity, provider, env or system_env()), driver)
 
     @property
@@ -105,12 +105,15 @@ class _ClientAuth(AuthBase):
         signed = self._authorise(unsigned)
 
         def renew(response: requests.Response, **settings: object) -> requests.Response:
-            caller = self._client.caller
-            if response.status_code != 401 or not is_renewable(_answer(response), caller.identity, caller.provider):
+            # The answer to another request, which a redirect made, says nothing of our token.
+            if response.request is not r or not self._is_renewable(response):
                 return response
-            again = response.request.copy()
-            _apply(self._authorise(unsigned, rejected=signed), again)
-            _response_hooks(again).remove(renew)
+            renewed = self._authorise(unsigned, rejected=signed)
+            body = cast("object", r.body)
+            if not isinstance(body, (bytes, str, type(None))):
+                return response  # a stream, and it is used up
+            again = _apply(renewed, r.copy())
+            r.headers.pop("Authorization")  # a redirect's request would be made of `r`
             response.close()
             send = cast("Callable[..., requests.Response]", vars(response)["connection"].send)  # set by the adapter
             second = send(again, **settings)
@@ -120,6 +123,13 @@ class _ClientAuth(AuthBase):
         _response_hooks(r).append(renew)
         return _apply(signed, r)
 
+    def _is_renewable(self, response: requests.Response) -> bool:
+        if response.status_code != 401:
+            return False
+        # Without its headers, which the user may see as they are, but which we would have to refuse.
+        answer = Response(response.status_code, (), response.content)
+        return is_renewable(answer, self._client.caller.identity, self._client.caller.provider)
+
     def _authorise(self, unsigned: Request, rejected: Request | None = None) -> Request:
         caller = self._client.caller
         return self._client.run(
@@ -128,13 +138,13 @@ class _ClientAuth(AuthBase):
 
 
 def _to_core(prepared: requests.PreparedRequest) -> Request:
-    """What of a prepared request is signed: method, URL, content type and a form's body."""
-    kind: str | bytes | None = cast("str | bytes | None", prepared.headers.get("content-type"))
+    """What of a prepared request is signed: method, URL, and a form."""
+    method, url, body = prepared.method or "GET", prepared.url or "", prepared.body
+    kind = cast("str | bytes", prepared.headers.get("content-type", ""))
     kind = kind.decode("latin-1") if isinstance(kind, bytes) else kind
-    body = prepared.body if isinstance(prepared.body, (bytes, str)) else b""  # a stream is no form
-    content = body.encode() if isinstance(body, str) else body
-    headers = {} if kind is None else {"content-type": kind}
-    return Request(prepared.method or "GET", prepared.url or "", headers, content)
+    if kind.partition(";")[0].strip().lower() != FORM or not isinstance(body, (bytes, str)):
+        return Request(method, url)  # anything but a form may be a stream, and stays one
+    return Request(method, url, {"content-type": FORM}, body.encode() if isinstance(body, str) else body)
 
 
 def _apply(signed: Request, prepared: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -153,7 +163,3 @@ def _drop_credentials(response: requests.Response, **_: object) -> None:
     # signature would be of another URL, and a redirect is not followed with credentials anyway.
     if response.is_redirect:
         response.request.headers.pop("Authorization", None)
-
-
-def _answer(response: requests.Response) -> Response:
-    return Response(response.status_code, dict(response.headers), response.content)

@@ -19,7 +19,8 @@ class MemoryStore:
     blocking = False
 
     def __init__(self) -> None:
-        self._mutex = threading.Lock()
+        # Reentrant: the garbage collector may close a forgotten coroutine, whose `finally` releases its lease, in here.
+        self._mutex = threading.RLock()
         self._records: dict[str, Stored] = {}
         self._leases: dict[str, tuple[str, float]] = {}
         self._versions = itertools.count(1)  # one counter for all keys, so that no version returns after a deletion

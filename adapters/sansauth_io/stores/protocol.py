@@ -13,7 +13,7 @@ LEASE_SECONDS = 60.0  # longer than the deadline of a token call, so that whoeve
 
 
 class Store(Protocol):
-    """Records with versions, and leases. Hashable by identity; safe to call from any thread.
+    """Records with versions, and leases. Hashable by identity, weakly referable; safe to call from any thread.
 
     Every method ends within 5 seconds or raises `StoreError`.
     """

@@ -1,0 +1,123 @@
+"""The one body of `Auth` for httpx and httpx2; typed by httpx, whose API httpx2 keeps."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
+
+from sansauth.call import authorise, authorise_held, is_renewable
+from sansauth.env import Env
+from sansauth.errors import LocalProtocolError
+from sansauth.http import FORM, Request, Response
+from sansauth.identity import Identity
+from sansauth.provider import Provider
+from sansauth_io import system_env
+from sansauth_io._httpx_body import HttpxClient, Library, exact_url
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["AuthFlows", "ClientAuthFlows"]
+
+RequestT = TypeVar("RequestT")
+ResponseT = TypeVar("ResponseT")
+
+
+class AuthFlows(Generic[RequestT, ResponseT]):
+    """The flows of `Auth`: sign or bear with what the identity holds; for synchronous and asynchronous clients."""
+
+    _library: Library
+
+    def __init__(self, identity: Identity, *, provider: Provider, env: Env | None = None) -> None:
+        self._identity = identity
+        self._provider = provider
+        self._env = env or system_env()
+
+    def sync_auth_flow(self, request: RequestT) -> Generator[RequestT, ResponseT, None]:
+        """Called by the client; see httpx."""
+        plain = cast("httpx.Request", request)
+        if _is_form(plain):
+            plain.read()
+        self._authorise(plain)
+        yield request
+
+    async def async_auth_flow(self, request: RequestT) -> AsyncGenerator[RequestT, ResponseT]:
+        """Called by the client; see httpx."""
+        plain = cast("httpx.Request", request)
+        if _is_form(plain):
+            await plain.aread()
+        self._authorise(plain)
+        yield request
+
+    def _authorise(self, request: httpx.Request) -> None:
+        signed = authorise_held(_to_core(request), self._identity, provider=self._provider, env=self._env)
+        _apply(self._library, signed, request)
+
+
+class ClientAuthFlows(Generic[RequestT, ResponseT]):
+    """The flow of a client's `auth`: fetches tokens through that client, and once more when one is refused."""
+
+    def __init__(self, library: Library, client: HttpxClient) -> None:
+        self._library = library
+        self._client = client
+
+    def sync_auth_flow(self, request: RequestT) -> Generator[RequestT, ResponseT, None]:
+        """Refused: the client that fetches the tokens is asynchronous."""
+        raise LocalProtocolError("this auth belongs to an asynchronous client; use it on an AsyncClient")
+
+    async def async_auth_flow(self, request: RequestT) -> AsyncGenerator[RequestT, ResponseT]:
+        """Called by the client; see httpx."""
+        plain = cast("httpx.Request", request)
+        if _is_form(plain):
+            await plain.aread()
+        unsigned = _to_core(plain)
+        signed = await self._authorise(unsigned)
+        _apply(self._library, signed, plain)
+        response = cast("httpx.Response", (yield request))
+        # The answer to another request, which a redirect made, says nothing of our token.
+        if response.request is not plain or not await self._is_renewable(response):
+            return
+        renewed = await self._authorise(unsigned, rejected=signed)
+        if self._is_replayable(plain):
+            _apply(self._library, renewed, plain)
+            yield request
+
+    async def _authorise(self, unsigned: Request, rejected: Request | None = None) -> Request:
+        caller = self._client.caller
+        return await self._client.run(
+            authorise(unsigned, caller.identity, provider=caller.provider, env=caller.env, rejected=rejected)
+        )
+
+    async def _is_renewable(self, response: httpx.Response) -> bool:
+        if response.status_code != 401:
+            return False
+        await response.aread()
+        # Without its headers, which the user may see as they are, but which we would have to refuse.
+        answer = Response(response.status_code, (), response.content)
+        return is_renewable(answer, self._client.caller.identity, self._client.caller.provider)
+
+    def _is_replayable(self, request: httpx.Request) -> bool:
+        try:
+            _ = request.content
+        except self._library.RequestNotRead:
+            return False  # a stream, and it is used up
+        return True
+
+
+def _is_form(request: httpx.Request) -> bool:
+    # Only a form is signed; any other body may be a stream, and stays one.
+    kind: str = request.headers.get("content-type", "")
+    return kind.partition(";")[0].strip().lower() == FORM
+
+
+def _to_core(request: httpx.Request) -> Request:
+    """What of a request of the library is signed: method, URL, and a form."""
+    if _is_form(request):
+        return Request(request.method, str(request.url), {"content-type": FORM}, request.content)
+    return Request(request.method, str(request.url))
+
+
+def _apply(library: Library, signed: Request, request: httpx.Request) -> None:
+    """Put what was signed into the library's request."""
+    request.headers["authorization"] = signed.headers["authorization"]
+    request.url = exact_url(library, signed)

@@ -1,0 +1,341 @@
+"""One list of methods for every client: the same names, signatures and words; values here, coroutines there."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pydoc
+import unittest.mock
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sansauth.effects import DEFAULT_TIMEOUTS, Steps, Timeouts, operation
+from sansauth.errors import ForeignHost, LocalProtocolError, UnableToVerifyCredentials, WrongIdentity
+from sansauth.http import FORM, Headers, Request, Response
+from sansauth.identity import App, Bearer, Identity, OAuth1User
+from sansauth.secret import Secret
+from sansauth.x import X
+from sansauth_io._client import AsyncClient, Caller, Methods, SyncClient
+from sansauth_io.stores import MemoryStore, Store
+
+from .driving import (
+    APP,
+    ENV,
+    LOOPS,
+    Host,
+    Service,
+    Threads,
+    Wire,
+    each_host,
+    is_token_request,
+    json_answer,
+    run_async,
+    store_token,
+    stored_token,
+    token_answer,
+)
+
+METHODS = [
+    "token",
+    "bearer_token",
+    "invalidate_token",
+    "reverse_token",
+    "request",
+    "get",
+    "post",
+    "put",
+    "delete",
+]
+SYNC = ["sansauth_io.requests.Client"]
+ASYNC = ["sansauth_io.httpx.AsyncClient", "sansauth_io.httpx2.AsyncClient", "sansauth_io.trio.AsyncClient"]
+each_class = pytest.mark.parametrize("path", [*SYNC, *ASYNC])
+each_method = pytest.mark.parametrize("name", METHODS)
+
+
+def client_class(path: str) -> Any:
+    module, _, name = path.rpartition(".")
+    pytest.importorskip(module.rpartition(".")[2])
+    return getattr(importlib.import_module(module), name)
+
+
+class Calls:
+    """A client on a host, over a scripted wire; `call("get", "/x")` gives the result wherever it runs."""
+
+    def __init__(
+        self, host: Host, wire: Wire, identity: Identity = APP, *, store: Store | None = None, provider: Any = X
+    ) -> None:
+        self.host = host
+        self.wire = wire
+        kind = SyncClient if isinstance(host, Threads) else AsyncClient
+        self.client: Any = kind(Caller(identity, provider, ENV), host.driver(wire, store))
+
+    def call(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        method = getattr(self.client, name)
+        if isinstance(self.host, Threads):
+            return method(*args, **kwargs)
+
+        async def main() -> Any:
+            return await method(*args, **kwargs)
+
+        return run_async(self.host, main)
+
+    @property
+    def sent(self) -> list[Request]:
+        return [request for request, _ in self.wire.log]
+
+
+def echo() -> Wire:
+    return Wire(lambda request: Response(200, (), b"{}"))
+
+
+# What a person sees who asks Python
+
+
+def test_the_list_of_methods_is_the_whole_list() -> None:
+    assert [name for name in vars(Methods) if not name.startswith("_")] == METHODS
+
+
+@each_class
+@each_method
+def test_every_client_has_every_method_and_says_the_same_of_it(path: str, name: str) -> None:
+    kind = client_class(path)
+    ours, theirs = getattr(kind, name), getattr(Methods, name)
+    assert inspect.signature(ours) == inspect.signature(theirs)
+    assert inspect.getdoc(ours) == inspect.getdoc(theirs)
+    assert inspect.getdoc(ours)
+
+
+@each_class
+def test_help_and_inspect_understand_the_class(path: str) -> None:
+    text = pydoc.plain(pydoc.render_doc(client_class(path)))
+    assert "get(self, url_or_path: 'str', /, **options: 'Unpack[RequestOptions]') -> 'Response'" in text
+    assert "reverse_token(self, /) -> 'Secret'" in text
+    assert "caller" not in text
+
+
+@each_method
+def test_a_bound_method_has_the_signature_without_the_client_and_without_the_caller(name: str) -> None:
+    client = Calls(Threads(), echo()).client
+    bound, unbound = inspect.signature(getattr(client, name)), inspect.signature(getattr(SyncClient, name))
+    names = list(unbound.parameters)
+    assert names[0] == "self"
+    assert list(bound.parameters) == names[1:]
+    assert "caller" not in names
+    assert bound.return_annotation in ("Secret", "Response")
+
+
+def test_methods_are_named_as_they_are_called() -> None:
+    for name in METHODS:
+        method = vars(Methods)[name]
+        expected = "token" if name == "bearer_token" else name
+        assert (method.__name__, method.__qualname__) == (expected, f"Methods.{expected}")
+        assert method.__module__ == "sansauth_io._client"
+
+
+def test_a_mock_of_a_client_refuses_what_the_client_would_refuse() -> None:
+    mock = unittest.mock.create_autospec(SyncClient, instance=True)
+    mock.get("/x", params={"a": 1})
+    with pytest.raises(TypeError):
+        mock.get()
+
+
+def test_the_repr_of_a_client_names_its_class_and_identity_and_no_secret() -> None:
+    client = Calls(Threads(), echo(), App("CK", "planted", "planted-too")).client
+    assert repr(client).startswith("<sansauth_io._client.SyncClient for App(consumer_key='CK'")
+    assert "planted" not in repr(client)
+
+
+# Values and coroutines
+
+
+def test_an_asynchronous_method_gives_a_coroutine_and_sends_nothing_until_awaited() -> None:
+    for host in LOOPS:
+        calls = Calls(host, Service())
+        coroutine = calls.client.token()
+        assert inspect.iscoroutine(coroutine)
+        assert calls.sent == []
+
+        async def main(coroutine: Any = coroutine) -> Any:
+            return await coroutine
+
+        assert run_async(host, main) == "T1"
+
+
+@each_host
+def test_a_method_can_be_called_on_the_class(host: Host) -> None:
+    calls = Calls(host, echo(), Bearer("B"))
+    unbound: Callable[..., Any] = type(calls.client).get
+    if isinstance(host, Threads):
+        assert unbound(calls.client, "/x").status == 200
+    else:
+        assert run_async(host, lambda: unbound(calls.client, "/x")).status == 200
+
+
+@each_host
+@pytest.mark.parametrize("name", ["token", "bearer_token"])
+def test_token_asks_for_the_applications_token_each_time(host: Host, name: str) -> None:
+    calls = Calls(host, Service())
+    token = calls.call(name)
+    assert token == "T1"
+    assert isinstance(token, Secret)
+    assert calls.call(name, scope="a b") == "T2"
+    assert [request.body for request in calls.sent] == [
+        b"grant_type=client_credentials",
+        b"grant_type=client_credentials&scope=a%20b",
+    ]
+
+
+@each_host
+def test_the_application_behind_a_user_gets_its_token_too(host: Host) -> None:
+    calls = Calls(host, Service(), OAuth1User(APP, "AT", "ATS"))
+    assert calls.call("token") == "T1"
+    assert calls.sent[0].headers["authorization"].startswith("Basic ")
+
+
+@each_host
+@pytest.mark.parametrize("name", ["token", "bearer_token", "reverse_token"])
+def test_a_bearer_has_no_application_to_ask_for(host: Host, name: str) -> None:
+    calls = Calls(host, Wire(), Bearer("B"))
+    with pytest.raises(WrongIdentity):
+        calls.call(name)
+    with pytest.raises(WrongIdentity):
+        calls.call("invalidate_token", "B")
+
+
+@each_host
+def test_reverse_token_gives_the_string_as_it_came(host: Host) -> None:
+    text = 'OAuth oauth_nonce="abc", oauth_signature="x%2By%3D"'
+    calls = Calls(host, Wire(lambda request: Response(200, (), text.encode())))
+    assert calls.call("reverse_token") == text
+
+
+@each_host
+@pytest.mark.parametrize("verb", ["get", "post", "put", "delete"])
+def test_a_verb_is_the_request_of_its_name(host: Host, verb: str) -> None:
+    calls = Calls(host, echo(), Bearer("B"))
+    assert calls.call(verb, "/1.1/x.json", params={"a": "b c"}).status == 200
+    assert calls.call("request", verb.upper(), "https://api.x.com/1.1/x.json?a=b%20c").status == 200
+    one, other = calls.sent
+    assert (one.method, one.url, one.headers) == (other.method, other.url, other.headers)
+    assert one.method == verb.upper()
+    assert one.headers["authorization"] == "Bearer B"
+
+
+@each_host
+def test_a_request_carries_what_its_options_say(host: Host) -> None:
+    calls = Calls(host, echo(), Bearer("B"))
+    own = Timeouts(1, 2, 3)
+    calls.call("post", "/x", form={"a": "1"}, headers={"X-Own": "1"}, timeouts=own)
+    calls.call("put", "/x", json={"a": 1}, headers=None)
+    calls.call("delete", "/x", body=b"raw", headers=Headers([("a", "1"), ("a", "2")]))
+    form, document, raw = calls.sent
+    assert (form.body, form.headers["content-type"], form.headers["x-own"]) == (b"a=1", FORM, "1")
+    assert (document.body, document.headers["content-type"]) == (b'{"a":1}', "application/json")
+    assert (raw.body, raw.headers.get_all("a")) == (b"raw", ["1", "2"])
+    assert [timeouts for _, timeouts in calls.wire.log] == [own, DEFAULT_TIMEOUTS, DEFAULT_TIMEOUTS]
+
+
+@each_host
+@pytest.mark.parametrize("verb", ["get", "post", "put", "delete"])
+def test_an_option_that_does_not_exist_is_refused_and_not_dropped(host: Host, verb: str) -> None:
+    calls = Calls(host, Wire(), Bearer("B"))
+    with pytest.raises(TypeError, match="parms"):
+        calls.call(verb, "/x", parms={"a": "b"})
+    with pytest.raises(LocalProtocolError):
+        calls.call(verb, "/x", form={"a": "b"}, body=b"")
+
+
+@each_host
+def test_a_wrong_call_is_refused_where_it_is_made_and_leaves_no_coroutine(host: Host) -> None:
+    client = Calls(host, Wire()).client
+    with pytest.raises(TypeError):
+        client.get()
+    with pytest.raises(ForeignHost):
+        Calls(host, Wire()).call("get", "https://api.example.org/")
+
+
+@each_host
+def test_run_runs_any_operation(host: Host) -> None:
+    @operation
+    def seven() -> Steps[int]:
+        return 7
+        yield from ()
+
+    assert Calls(host, Wire()).call("run", seven()) == 7
+
+
+# A client remembers one token of its application, and forgets it when it is invalidated
+
+
+class Invalidating(Service):
+    """A service that can also take a token back."""
+
+    def answer(self, request: Request) -> Response:
+        if not request.url.endswith("/oauth2/invalidate_token"):
+            return super().answer(request)
+        if request.has_form and request.body == b"access_token=refused":
+            return json_answer(403, {"errors": [{"code": 99, "message": "Unable to verify your credentials"}]})
+        return json_answer(200, {"access_token": request.body.decode().removeprefix("access_token=")})
+
+
+@each_host
+def test_an_invalidated_token_is_forgotten_and_the_next_call_fetches_another(host: Host) -> None:
+    store = MemoryStore()
+    calls = Calls(host, Invalidating(), store=store)
+    assert calls.call("get", "/2/users/me").status == 200
+    assert calls.call("get", "/2/users/me").status == 200
+    assert stored_token(store) == "T1"
+    invalidated = calls.call("invalidate_token", "T1")
+    assert (invalidated, type(invalidated)) == ("T1", Secret)
+    assert stored_token(store) is None
+    assert calls.call("get", "/2/users/me").status == 200
+    assert stored_token(store) == "T2"
+    assert sum(is_token_request(request) for request in calls.sent) == 2
+
+
+@each_host
+def test_invalidating_another_token_forgets_nothing(host: Host) -> None:
+    store = MemoryStore()
+    store_token(store, "kept")
+    calls = Calls(host, Invalidating(), store=store)
+    assert calls.call("invalidate_token", "another") == "another"
+    assert stored_token(store) == "kept"
+
+
+@each_host
+def test_a_token_that_the_service_did_not_invalidate_is_kept(host: Host) -> None:
+    store = MemoryStore()
+    store_token(store, "refused")
+    calls = Calls(host, Invalidating(), store=store)
+    with pytest.raises(UnableToVerifyCredentials):
+        calls.call("invalidate_token", "refused")
+    assert stored_token(store) == "refused"
+
+
+@each_host
+def test_the_owner_of_the_application_invalidates_its_token_by_a_signature(host: Host) -> None:
+    store = MemoryStore()
+    store_token(store, "T1")
+    calls = Calls(host, Invalidating(), OAuth1User(APP, "AT", "ATS"), store=store)
+    assert calls.call("invalidate_token", "T1") == "T1"
+    assert calls.call("invalidate_token", "T1", auth="basic") == "T1"
+    signed, basic = calls.sent
+    assert signed.headers["authorization"].startswith("OAuth ")
+    assert basic.headers["authorization"].startswith("Basic ")
+    assert stored_token(store) is None
+
+
+@each_host
+def test_a_sandbox_never_shares_a_token_with_the_real_service(host: Host) -> None:
+    store, service = (
+        MemoryStore(),
+        Wire(lambda request: token_answer("S") if is_token_request(request) else Response(200)),
+    )
+    store_token(store, "real")
+    sandbox = Calls(host, service, store=store, provider=X.at("http://127.0.0.1:8080"))
+    sandbox.call("get", "/2/users/me")
+    assert sandbox.sent[-1].headers["authorization"] == "Bearer S"
+    assert stored_token(store) == "real"
+    assert len(list(store.keys("app-token/"))) == 2

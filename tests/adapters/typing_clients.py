@@ -1,0 +1,61 @@
+"""What type checkers know of the clients' methods. mypy and pyright read this file; nobody runs it."""
+
+from __future__ import annotations
+
+from typing import assert_type
+
+import sansauth_io.httpx
+import sansauth_io.httpx2
+import sansauth_io.requests
+import sansauth_io.trio
+from sansauth import Operation, Response, Timeouts
+from sansauth.secret import Secret
+
+
+def synchronous(client: sansauth_io.requests.Client, operation: Operation[int]) -> None:
+    assert_type(client.token(), Secret)
+    assert_type(client.token(grant_type="client_credentials"), Secret)
+    assert_type(client.bearer_token(), Secret)
+    assert_type(client.invalidate_token("AAAA", auth="basic"), Secret)
+    assert_type(client.reverse_token(), Secret)
+    assert_type(client.request("GET", "/x", params={"a": 1}, headers=None, timeouts=Timeouts()), Response)
+    assert_type(client.get("/x", params={"a": "b"}, timeouts=Timeouts()), Response)
+    assert_type(client.post("/x", form={"a": "b"}), Response)
+    assert_type(client.put("/x", json=[1], headers=[("a", "b")]), Response)
+    assert_type(client.delete("/x", body=b""), Response)
+    assert_type(client.run(operation), int)
+    assert_type(sansauth_io.requests.Client.get(client, "/x"), Response)
+
+
+async def with_httpx(client: sansauth_io.httpx.AsyncClient, operation: Operation[int]) -> None:
+    assert_type(await client.token(), Secret)
+    assert_type(await client.bearer_token(), Secret)
+    assert_type(await client.invalidate_token("AAAA", auth="oauth1"), Secret)
+    assert_type(await client.reverse_token(), Secret)
+    assert_type(await client.request("GET", "/x", params={"a": 1}), Response)
+    assert_type(await client.get("/x"), Response)
+    assert_type(await client.post("/x", form={"a": "b"}), Response)
+    assert_type(await client.put("/x", json=[1]), Response)
+    assert_type(await client.delete("/x"), Response)
+    assert_type(await client.run(operation), int)
+    assert_type(await sansauth_io.httpx.AsyncClient.get(client, "/x"), Response)
+
+
+async def with_httpx2(client: sansauth_io.httpx2.AsyncClient) -> None:
+    assert_type(await client.token(), Secret)
+    assert_type(await client.get("/x"), Response)
+
+
+async def with_trio(client: sansauth_io.trio.AsyncClient) -> None:
+    assert_type(await client.token(), Secret)
+    assert_type(await client.get("/x"), Response)
+
+
+def wrong_use(client: sansauth_io.requests.Client, aclient: sansauth_io.trio.AsyncClient) -> None:
+    """Each line is an error; if one were none, the unused `ignore` would be."""
+    client.get()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    client.get("/x", parms={"a": "b"})  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    client.get("/x", params=1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    client.invalidate_token("AAAA", auth="digest")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    client.reverse_token("AAAA")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    aclient.get("/x").status  # type: ignore[attr-defined]  # pyright: ignore  # noqa: B018
