@@ -10,7 +10,6 @@ import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
 
 from sansauth import errors as e
 from sansauth.effects import Timeouts
@@ -38,6 +37,7 @@ TOKEN = b'{"token_type":"bearer","access_token":"planted-answered-token"}'
 class Case:
     """One answer. `differs` names the kits (by how their names begin) where a library legitimately reads it otherwise.
 
+    `of_some_versions` names those where only some versions of the library do.
     `sent` is what a `TransportError` has to say. `skipped` names the kits where it cannot be tried, and why.
     """
 
@@ -47,11 +47,13 @@ class Case:
     sent: bool = True
     timeouts: Timeouts = BRISK
     differs: Mapping[str, type[Exception]] = field(default_factory=dict)
+    of_some_versions: Mapping[str, type[Exception]] = field(default_factory=dict)
     skipped: Mapping[str, str] = field(default_factory=dict)
 
-    def expected_on(self, kit: str) -> type[Exception]:
-        found = [kind for name, kind in self.differs.items() if kit.startswith(name)]
-        return found[-1] if found else self.expected
+    def expected_on(self, kit: str) -> set[type[Exception]]:
+        differs = {kind for name, kind in self.differs.items() if kit.startswith(name)}
+        tolerated = {kind for name, kind in self.of_some_versions.items() if kit.startswith(name)}
+        return (differs or {self.expected}) | tolerated
 
 
 def said(name: str, status: int, body: object, expected: type[Exception], *fields: str, kind: str = "") -> Case:
@@ -220,7 +222,7 @@ REDIRECTS += [
         f"302 to {location}",
         answers(http(302, b"", f"Location: {location}")),
         e.UnexpectedRedirect,
-        differs={"httpx-": e.RemoteProtocolError} if location in {"http://[::1", "javascript:alert(1)"} else {},
+        of_some_versions={"httpx": e.RemoteProtocolError},
     )
     for location in ("http://[::1", "http://x:99999/", "http://a b/", "\\\\x", "javascript:alert(1)", "//", "caf\xe9")
 ]
@@ -303,7 +305,7 @@ BROKEN = [
 # h11 looks at a header when it is whole, and this one never is.
 H11 = {"httpx": e.ReadError, "trio": e.ReadError}
 # Before 0.15 it had no limit on a length's digits, and int() has one.
-H11_OF_OLD = {"httpx-": e.ReadError} if version("h11").startswith("0.14") else {}
+H11_OF_OLD = {"httpx": e.ReadError}
 # http.client has one exception for a chunk that is malformed and for one that ends too soon.
 HTTP_CLIENT = {"requests": e.ReadError}
 LEAKS = {"requests-users-session": "urllib3 refuses it, and leaves the socket to the garbage collector, with a warning"}
@@ -331,10 +333,10 @@ MALFORMED = [
     Case("a negative length", closing(head(*OK, "Content-Length: -5") + TOKEN), e.RemoteProtocolError),
     Case("a length that is no number", closing(head(*OK, "Content-Length: 0x3e") + TOKEN), e.RemoteProtocolError),
     Case(
-        "a length of a million digits",
-        closing(head(*OK, "Content-Length: " + "9" * 40_000)),
+        "a length of 40,000 digits",
+        closing(head(*OK, f"Content-Length: {'9' * 40_000}")),
         e.RemoteProtocolError,
-        differs=H11_OF_OLD,
+        of_some_versions=H11_OF_OLD,
     ),
     Case(
         "a chunk size that is no number",

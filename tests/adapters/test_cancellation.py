@@ -455,11 +455,10 @@ def test_a_body_that_cancels_itself_cancels_its_caller() -> None:
 
 
 @either_store
-@pytest.mark.parametrize("scope", [trio.CancelScope, anyio.CancelScope], ids=["trio", "anyio"])
-def test_trio_finishes_the_body_before_the_caller_is_cancelled(scope: Callable[[], Any], blocking: bool) -> None:
+def test_trio_finishes_the_body_before_the_caller_is_cancelled(blocking: bool) -> None:
     async def main() -> None:
         scene = Scene(Trio(), RecordingStore(blocking=blocking))
-        around = scope()
+        around = trio.CancelScope()
 
         async def call() -> None:
             with around:
@@ -629,7 +628,7 @@ def test_whoever_is_cancelled_whenever_the_others_are_served_and_nothing_is_left
 def ask_and_save() -> Steps[None]:
     yield from Load("k")
     yield from Save("k", b"saved", None)
-    yield from exchange("never sent")
+    yield from exchange("never-sent")
 
 
 @each_loop
@@ -890,6 +889,29 @@ def test_ctrl_c_in_the_midst_of_a_body_does_not_strike_the_body(run: str) -> Non
         """
     )
     assert printed == "interrupted T1 True"
+
+
+def test_ctrl_c_in_the_main_task_of_trio_strikes_where_the_driver_pauses_and_not_between_two_lines() -> None:
+    printed = in_a_process_of_its_own(
+        """
+        @operation
+        def interrupted():
+            signal.raise_signal(signal.SIGINT)
+            print("went on")
+            yield from exchange("never-answered")
+
+        async def main():
+            await Trio().driver(wire, MemoryStore()).run(interrupted())
+
+        wire = Service()
+        wire.arrived = lambda request: Signal()
+        try:
+            trio.run(main)
+        except KeyboardInterrupt:
+            print("interrupted", len(wire.log))
+        """
+    )
+    assert printed.splitlines() == ["went on", "interrupted 1"]
 
 
 def test_the_main_thread_may_end_while_a_daemon_thread_fetches() -> None:

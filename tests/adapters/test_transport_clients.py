@@ -78,11 +78,13 @@ def test_a_requests_client_is_a_context_and_leaves_a_users_session_open() -> Non
 @pytest.mark.parametrize("name", ["httpx", "httpx2"])
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_an_httpx_client_is_a_context_and_leaves_a_users_client_open(name: str, backend: str) -> None:
+    cls, module = adapter(name).AsyncClient, library(name)
+
     async def use(url: str) -> int:
-        async with adapter(name).AsyncClient(APP, provider=X.at(url)) as client:
+        async with cls(APP, provider=X.at(url)) as client:
             await client.token()
-        async with library(name).AsyncClient() as theirs:
-            async with adapter(name).AsyncClient(APP, provider=X.at(url), client=theirs) as client:
+        async with module.AsyncClient() as theirs:
+            async with cls(APP, provider=X.at(url), client=theirs) as client:
                 await client.token()
             status: int = (await theirs.get(url)).status_code
             return status
@@ -94,8 +96,10 @@ def test_an_httpx_client_is_a_context_and_leaves_a_users_client_open(name: str, 
 
 
 def test_the_trio_client_is_a_context() -> None:
+    cls = adapter("trio").AsyncClient
+
     async def use(url: str) -> str:
-        async with adapter("trio").AsyncClient(APP, provider=X.at(url)) as client:
+        async with cls(APP, provider=X.at(url)) as client:
             token: str = await client.token()
             return token
 

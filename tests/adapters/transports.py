@@ -164,7 +164,9 @@ def _trio_loop() -> Iterator[Start]:
             with scope:
                 try:
                     result = await work()
-                except Exception as error:
+                except trio.Cancelled:
+                    raise
+                except BaseException as error:
                     done.set_exception(error)
                 else:
                     done.set_result(result)
