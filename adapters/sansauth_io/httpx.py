@@ -36,8 +36,8 @@ class AsyncClient(HttpxClient):
     """An authorised client over an httpx.AsyncClient.
 
     `client` may be yours: its proxies, certificates, cookies, headers and event hooks then apply to token requests too,
-    and it stays yours to close. Its own `auth`, `params`, `base_url` and redirects do not apply. `store` keeps fetched
-    tokens; without one they live as long as the client.
+    and it stays yours to close. Its `auth`, `params`, `base_url` and redirects do not apply, nor headers that frame a
+    message, name its type or authorise it. `store` keeps fetched tokens; without one they live as long as the client.
     """
 
     def __init__(
@@ -62,7 +62,8 @@ class AsyncClient(HttpxClient):
 class Auth(AuthFlows[httpx.Request, httpx.Response], httpx.Auth):
     """For `httpx.Client(auth=...)` and `httpx.AsyncClient(auth=...)`: signs or bears what the identity holds.
 
-    A request to a host that is not the provider's raises `ForeignHost`.
+    A request to a host that is not the provider's raises `ForeignHost`. A redirect to another origin is followed
+    without credentials; to the same one, httpx repeats them, and a signature there is of the URL before.
     """
 
     _library = _LIBRARY

@@ -39,9 +39,10 @@ class Client(SyncClient):
     """An authorised client over a requests.Session.
 
     `session` may be yours: its proxies, certificates, cookies, headers and hooks then apply to token requests too, and
-    it stays yours to close. The total deadline covers everything on a session we make; on yours it covers connecting,
-    each read and the body, because urllib3 gives no hold on headers that drip in. Name resolution has no limit on
-    either. `store` keeps fetched tokens; without one they live as long as the client.
+    it stays yours to close. Its `auth`, `params` and redirects do not apply, nor headers that frame a message, name its
+    type or authorise it. The total deadline covers everything on a session we make; on yours it covers connecting, each
+    read and the body, because urllib3 gives no hold on headers that drip in. Name resolution has no limit on either.
+    `store` keeps fetched tokens; without one they live as long as the client.
     """
 
     def __init__(

@@ -91,5 +91,5 @@ def _kind_of(identity: Identity) -> str:
             return "an App (application-only bearer token)"
         case OAuth1User():
             return "an OAuth1User (OAuth 1.0a user context)"
-        case Bearer():
+        case _:
             return "a Bearer token"

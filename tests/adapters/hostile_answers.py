@@ -5,8 +5,10 @@ The request is always `token`, a POST with the consumer's Basic credentials.
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
+import traceback
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,12 +27,20 @@ from .hostile_server import (
     http,
     resetting,
 )
-from .transports import BRISK
+from .transports import APP, BRISK
 
 MIB = 2**20
 SHORT = Timeouts(connect=5.0, read=0.2, total=5.0)  # the service says nothing: `read` has to strike
 DRIP = Timeouts(connect=5.0, read=5.0, total=0.3)  # it says something again and again: `total` has to
 TOKEN = b'{"token_type":"bearer","access_token":"planted-answered-token"}'
+
+BASIC = base64.b64encode(f"{APP.consumer_key}:{APP.consumer_secret}".encode()).decode()
+SECRETS = ["planted-consumer-secret", "planted-answered-token", "planted-access-token", BASIC, BASIC[:20]]
+
+
+def assert_no_secret(error: BaseException) -> None:
+    for text in (str(error), repr(error), "".join(traceback.format_exception(error))):
+        assert [secret for secret in SECRETS if secret in text] == []
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,6 @@ from sansauth_io.cli import app as cli
 from sansauth_io.cli import demo
 from sansauth_io.sandbox_server import SandboxServer
 
-pytest.importorskip("typer")
-
 TRANSPORTS = ["requests", "httpx", "trio"]
 NAMES = ("X_CONSUMER_KEY", "X_CONSUMER_SECRET", "X_ACCESS_TOKEN", "X_ACCESS_TOKEN_SECRET", "X_BEARER_TOKEN")
 

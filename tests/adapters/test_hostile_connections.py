@@ -25,7 +25,7 @@ from sansauth.http import Request
 from sansauth.x import X
 
 from .conftest import Authority
-from .hostile_answers import TOKEN
+from .hostile_answers import TOKEN, assert_no_secret
 from .hostile_server import (
     HostileServer,
     Peer,
@@ -39,7 +39,6 @@ from .hostile_server import (
     refusing_port,
     silent,
 )
-from .test_hostile_answers import assert_no_secret
 from .transports import BRISK, USER, USERS_SESSION, Kit, every_kit, library, trio_client, users_client, users_session
 
 SLACK = 2.0  # seconds, for a busy machine
