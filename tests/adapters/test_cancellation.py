@@ -748,6 +748,9 @@ PRELUDE = """
     from adapters.driving import *
     from adapters.test_cancellation import Scene, ask_and_save
 
+    # Whoever runs the tests may ignore Ctrl-C, as a shell does for what it runs in the background; this inherits it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
     def press_ctrl_c_twice():
         for _ in range(2):  # an impatient person
             time.sleep(0.05)
