@@ -23,6 +23,9 @@ PEERS = [
 ]
 
 
+RESOLUTION = 0.001  # seconds
+
+
 def measure(statements: Iterable[str], *, rounds: int) -> dict[str, float | None]:
     """The seconds each statement takes, the fastest of so many rounds; None if the package is not installed."""
     best: dict[str, float | None] = dict.fromkeys([BARE, *statements])
@@ -34,7 +37,8 @@ def measure(statements: Iterable[str], *, rounds: int) -> dict[str, float | None
             took = perf_counter() - begin
             best[statement] = min(took, best[statement] or took)
     bare = best.pop(BARE) or 0.0
-    return {statement: None if took is None else took - bare for statement, took in best.items()}
+    # Never below what starting an interpreter varies by: the difference of two such times may even be negative.
+    return {statement: None if took is None else max(took - bare, RESOLUTION) for statement, took in best.items()}
 
 
 def _run(statement: str) -> subprocess.CompletedProcess[bytes]:
