@@ -85,7 +85,7 @@ class HttpxTransport:
         # Built by hand: AsyncClient.build_request would add the client's own params to the URL.
         defaults = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self._client.headers.raw]
         headers = outgoing_headers(request, defaults)
-        limits = self._library.Timeout(timeouts.read, connect=timeouts.connect)
+        limits = self._library.Timeout(timeouts.read, connect=timeouts.connect, pool=timeouts.connect)
         url = exact_url(self._library, request)
         prepared = self._library.Request(
             request.method,

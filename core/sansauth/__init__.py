@@ -85,6 +85,8 @@ _HOMES = {
     "ratelimit": ("RateLimit",),
     "secret": ("Secret",),
 }  # fmt: skip
+# Type checkers let `sansauth.errors.Unauthorized` pass after `import sansauth`, so it has to work.
+_ROOMS = ("errors", "oauth1", "testing", "x")
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 
@@ -95,6 +97,8 @@ def __getattr__(name: str) -> object:
         value: object = getattr(import_module(f"sansauth.{_HOME[name]}"), name)
         globals()[name] = value
         return value
+    if name in _ROOMS:
+        return import_module(f"sansauth.{name}")
     raise AttributeError(f"module 'sansauth' has no attribute {name!r}")
 
 

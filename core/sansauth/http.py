@@ -91,7 +91,9 @@ class Headers:
         return copy
 
     def __repr__(self) -> str:
-        shown = [(name, _MASK if SENSITIVE.search(name) else value) for name, value in self._fields]
+        # A traceback that shows locals also shows what is half built: a repr that raised would hide the real error.
+        fields = getattr(self, "_fields", ())
+        shown = [(name, _MASK if SENSITIVE.search(name) else value) for name, value in fields]
         return f"Headers({shown!r})"
 
 
@@ -219,6 +221,8 @@ class Request:
         return self.method, self.parsed, self.headers, self.body
 
     def __repr__(self) -> str:
+        if not hasattr(self, "body"):
+            return "<Request, not built>"
         url = self.parsed.origin + self.path + (f"?{_masked(self.query)}" if self.query else "")
         return f"Request({self.method!r}, {url!r}, {self.headers!r}, <{len(self.body)} bytes>)"
 
@@ -268,6 +272,8 @@ class Response:
             ) from None
 
     def __repr__(self) -> str:
+        if not hasattr(self, "body"):
+            return "<Response, not built>"
         return f"Response({self.status}, {self.headers!r}, <{len(self.body)} bytes>)"
 
 

@@ -18,7 +18,7 @@ __all__ = ["Url", "parse_url"]
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Url:
     """A parsed URL. `target` is what stands in the request line: path and query, canonical."""
 
@@ -44,6 +44,10 @@ class Url:
 
     def __str__(self) -> str:
         return self.origin + self.target
+
+    def __repr__(self) -> str:
+        path, mark, _ = self.target.partition("?")
+        return f"Url({self.origin + path + mark + ('...' if mark else '')!r})"  # the query may hold what is secret
 
 
 _LOOPBACK = re.compile(r"127(?:\.(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}")

@@ -350,3 +350,9 @@ def test_a_name_that_is_no_header_name_is_not_shown() -> None:
     with pytest.raises(InvalidHeader) as raised:
         Headers({"Bearer planted-secret": "authorization"})
     assert "planted-secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("kind", [Headers, Request, Response])
+def test_what_is_half_built_has_a_repr(kind: type) -> None:
+    """A traceback with locals shows it; a repr that raised would hide the real error."""
+    assert kind.__name__ in repr(object.__new__(kind))

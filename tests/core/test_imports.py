@@ -113,3 +113,10 @@ def test_importing_is_cheaper_than_importing_oauthlib(tmp_path: Path) -> None:
             best[name] = min(best[name], seconds(statement, tmp_path))
     assert best["sansauth"] <= best["oauthlib"] / 4, best
     assert best["token"] <= best["oauthlib"] * 1.2, best
+
+
+def test_the_rooms_are_there_after_importing_the_package_alone() -> None:
+    code = "import sansauth; print(sansauth.errors.Unauthorized, sansauth.x.X, sansauth.oauth1, sansauth.testing)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, encoding="utf-8")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert getattr(sansauth, "__getattr__")("errors").__name__ == "sansauth.errors"  # noqa: B009

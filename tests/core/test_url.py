@@ -277,3 +277,8 @@ def test_a_hostile_url_takes_linear_time(head: str, repeated: str, tail: str) ->
             return error
 
     assert_linear(attempt, lambda size: head + repeated * (size // len(repeated)) + tail, 50_000)
+
+
+def test_a_repr_shows_no_query() -> None:
+    assert repr(parse_url("https://api.x.com/1?access_token=planted")) == "Url('https://api.x.com/1?...')"
+    assert repr(parse_url("https://api.x.com/1")) == "Url('https://api.x.com/1')"
