@@ -30,8 +30,9 @@ __all__ = ["AsyncClient"]
 class AsyncClient(_client.AsyncClient):
     """An authorised client over connections of its own, kept alive between calls.
 
-    Certificates are verified by the system's roots or certifi's; `ssl_context` brings others. `store` keeps fetched
-    tokens; without one they live as long as the client.
+    Connections are direct: proxies named in the environment are not used. Certificates are verified by the system's
+    roots or certifi's; `ssl_context` brings others. `store` keeps fetched tokens; without one they live as long as the
+    client.
     """
 
     def __init__(
