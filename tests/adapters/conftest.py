@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import socket
 import ssl
 from collections.abc import Iterator
@@ -62,6 +63,7 @@ def loopback(monkeypatch: pytest.MonkeyPatch, authority: Authority) -> Iterator[
         monkeypatch.delenv(name, raising=False)
     for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
         monkeypatch.setenv(name, authority.pem)
+    monkeypatch.setenv("NETRC", os.devnull)
 
     looked_up: list[str] = []
     getaddrinfo = socket.getaddrinfo
