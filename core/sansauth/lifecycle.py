@@ -9,7 +9,7 @@ from sansauth.provider import Provider
 from sansauth.secret import Secret
 from sansauth.tokens import AppToken, app_token_key
 
-__all__ = ["app_bearer", "forget_app_bearer"]
+__all__ = ["app_bearer", "forget_app_bearer", "keep_app_bearer"]
 
 
 @operation
@@ -43,14 +43,29 @@ def _fetch(app: App, provider: Provider, rejected: str | None) -> Steps[str]:
 
 
 @operation
-def forget_app_bearer(app: App, provider: Provider, token: str) -> Steps[None]:
-    """Remove the application's stored bearer token if it is this one."""
-    yield from Exclusive(app_token_key(app, provider), _forget(app, provider, token))
+def keep_app_bearer(app: App, provider: Provider, token: str) -> Steps[None]:
+    """Store a bearer token that was just issued, in the place of the one that is stored."""
+    yield from Exclusive(app_token_key(app, provider), _keep(app, provider, token))
 
 
 @operation
-def _forget(app: App, provider: Provider, token: str) -> Steps[None]:
+def _keep(app: App, provider: Provider, token: str) -> Steps[None]:
     key = app_token_key(app, provider)
     stored = yield from Load(key)
-    if stored is not None and AppToken.from_bytes(stored.data).access_token == token:
+    record = AppToken(token).to_bytes()
+    if stored is None or stored.data != record:
+        yield from Save(key, record, stored.version if stored else None)
+
+
+@operation
+def forget_app_bearer(app: App, provider: Provider, *forms: str) -> Steps[None]:
+    """Remove the application's stored bearer token if it is this one, which may have several forms."""
+    yield from Exclusive(app_token_key(app, provider), _forget(app, provider, forms))
+
+
+@operation
+def _forget(app: App, provider: Provider, forms: tuple[str, ...]) -> Steps[None]:
+    key = app_token_key(app, provider)
+    stored = yield from Load(key)
+    if stored is not None and AppToken.from_bytes(stored.data).access_token in forms:
         yield from Save(key, None, stored.version)

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sansauth.errors import ApiError, ForeignHost, InsecureTransport, InvalidURL, LocalProtocolError
-from sansauth.http import Request
+from sansauth.http import Request, Response
+from sansauth.ratelimit import RateLimit, read_rate_limits
 from sansauth.url import Url, parse_url
 
 __all__ = ["Endpoints", "ErrorTable", "Provider"]
@@ -105,6 +106,10 @@ class Provider:
         if url is None:
             raise LocalProtocolError(f"{self.name} has no endpoint {name!r}; give it in Provider(endpoints=...)")
         return url
+
+    def rate_limits(self, response: Response) -> tuple[RateLimit, ...]:
+        """The limits an answer tells of, one per pool; of a refusal, its error has them too."""
+        return read_rate_limits(response.headers.get, self.rate_limit_headers)
 
     def admit(self, request: Request) -> Request:
         """The request, if credentials may go where it goes; else `ForeignHost` or `InsecureTransport`."""

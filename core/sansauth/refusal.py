@@ -36,7 +36,6 @@ from sansauth.errors import (
 )
 from sansauth.http import SENSITIVE, Request, Response
 from sansauth.provider import Provider
-from sansauth.ratelimit import read_rate_limits
 
 __all__ = ["read_refusal", "refuse_codes"]
 
@@ -92,7 +91,7 @@ def read_refusal(response: Response, provider: Provider, *, request: Request | N
         codes=tuple(_shown(code, credentials, CODE_CHARACTERS) if isinstance(code, str) else code for code in codes),
         text=_shown(text, credentials),
         hint=next((table.hints[code] for code in codes if code in table.hints), hint) or _redirect_hint(response),
-        rate_limits=read_rate_limits(response.headers.get, provider.rate_limit_headers),
+        rate_limits=provider.rate_limits(response),
         transaction_id=_transaction_id(response, provider, credentials),
     )
     return kind(refusal)

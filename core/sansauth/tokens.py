@@ -31,6 +31,7 @@ class AppToken:
     @staticmethod
     def from_bytes(data: bytes) -> AppToken:
         """Read a record; `StoreError` if it is none of ours, or of a newer schema."""
+        size = len(data)
         try:
             record = cast("object", json.loads(data))
         except (ValueError, RecursionError):
@@ -39,8 +40,9 @@ class AppToken:
             case {"schema": 1, "kind": "app-token", "access_token": str(token)}:
                 return AppToken(Secret(token))
             case _:
+                del data, record  # a traceback that shows the locals of its frames must not show a token
                 raise StoreError(
-                    f"the stored record ({len(data)} bytes) is no app-token of schema {SCHEMA}; it was left as it is"
+                    f"the stored record ({size} bytes) is no app-token of schema {SCHEMA}; it was left as it is"
                 )
 
     def __repr__(self) -> str:

@@ -118,6 +118,8 @@ def failing() -> dict[str, Callable[[], object]]:
         "record": lambda: AppToken.from_bytes(b'{"access_token":"%s"' % FETCHED.encode()),
         "token-type": lambda: receive(token(APP), json_answer(200, {"token_type": "mac", "access_token": FETCHED})),
         "token-crlf": lambda: receive(token(APP), token_answer(f"{FETCHED}\r\n")),
+        "token-list": lambda: receive(token(APP), json_answer(200, [FETCHED])),
+        "invalidated": lambda: receive(invalidate_token(APP, FETCHED), json_answer(200, {"token": FETCHED})),
         "token-text": lambda: receive(token(APP), Response(200, (), FETCHED.encode())),
         "token-refused": lambda: receive(token(APP), json_answer(403, echo)),
         "invalidate": lambda: receive(invalidate_token(APP, PASSWORD), json_answer(403, echo | {"errors": PASSWORD})),
@@ -151,6 +153,21 @@ def test_no_error_shows_a_secret_in_its_text_its_arguments_or_its_traceback(name
     # The lines of code that a traceback quotes are ours, and name constants, not values.
     shown = [str(error), repr(error), repr(error.args), repr(vars(error)), "".join(traceback.format_exception(error))]
     assert [text for text in shown if CANARY in text] == []
+
+
+FROM_AN_ANSWER = ["record", "token-type", "token-crlf", "token-text", "token-list", "invalidate", "invalidated", "reverse"]
+
+
+@pytest.mark.parametrize("name", FROM_AN_ANSWER)
+def test_no_frame_of_ours_shows_what_a_service_issued(name: str) -> None:
+    """For tracebacks that show the locals of their frames, as error reporters and rich do."""
+    with pytest.raises(errors.SansauthError) as caught:
+        failing()[name]()
+    frames = [entry.frame for entry in caught.traceback if "sansauth" in entry.frame.code.path.__str__()]
+    ours = [frame for frame in frames if "tests" not in str(frame.code.path)]
+    assert ours
+    shown = [(frame.code.name, key, repr(value)) for frame in ours for key, value in frame.f_locals.items()]
+    assert [entry for entry in shown if CANARY in entry[2]] == []
 
 
 def test_no_error_of_json_stays_visible_with_its_document() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sansauth import Headers, RateLimit
+from sansauth import Headers, RateLimit, Response
 from sansauth.ratelimit import read_rate_limits
 from sansauth.x import X
 
@@ -51,6 +51,11 @@ def test_a_pool_with_a_field_missing_is_left_out(missing: str) -> None:
 @pytest.mark.parametrize("field", ["limit", "remaining", "reset"])
 def test_a_field_that_is_no_plain_number_leaves_the_pool_out(field: str, value: str) -> None:
     assert read(window(**{field: value})) == ()
+
+
+def test_a_provider_reads_those_of_any_answer() -> None:
+    assert X.rate_limits(Response(200, window())) == (RateLimit("window", limit=15, remaining=14, reset=1318623000),)
+    assert X.rate_limits(Response(200)) == ()
 
 
 def test_a_zero_is_a_number() -> None:

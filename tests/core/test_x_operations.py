@@ -25,12 +25,18 @@ from sansauth import (
     Stored,
     errors,
 )
+from sansauth.call import call
 from sansauth.encoding import decode
 from sansauth.http import FORM
 from sansauth.oauth1 import sign
 from sansauth.tokens import AppToken, app_token_key
 from sansauth.x import TWITTER, X, bearer_token, invalidate_token, reverse_token, token
-from sansauth.x.bearer_token import build_invalidate_request, invalidate_and_forget, parse_invalidated_token
+from sansauth.x.bearer_token import (
+    build_invalidate_request,
+    invalidate_and_forget,
+    obtain_and_keep,
+    parse_invalidated_token,
+)
 from sansauth.x.reverse_auth import build_reverse_token_request, parse_reverse_token
 
 from .support import APP, ENV, NONCE, TIMESTAMP, USER, Script, form_of, json_answer, refusal_answer, token_answer
@@ -422,12 +428,51 @@ class TestInvalidateAndForget:
         script.run(invalidate_and_forget(APP, ISSUED))
         assert set(script.records) == {KEY}
 
+    @pytest.mark.parametrize("given", [ISSUED, ISSUED.replace("%2F", "/").replace("%3D", "=")])
+    @pytest.mark.parametrize("answered", [ISSUED, "something-else"])
+    def test_a_token_that_was_given_decoded_is_forgotten_as_it_is_stored(self, given: str, answered: str) -> None:
+        script = self.script(ISSUED, json_answer(200, {"access_token": answered}))
+        script.run(invalidate_and_forget(APP, given))
+        assert (script.records == {}) is (ISSUED in {given, answered})
+
     def test_a_token_that_was_not_invalidated_stays(self) -> None:
         script = self.script(ISSUED, refusal_answer(403, 348))
         with pytest.raises(errors.TokenNotInvalidated):
             script.run(invalidate_and_forget(APP, ISSUED))
         assert script.log == ["Send"]
         assert set(script.records) == {KEY}
+
+
+class TestObtainAndKeep:
+    """What a client runs: the token is obtained, and the application's calls bear it."""
+
+    def test_a_call_after_it_fetches_nothing(self) -> None:
+        script = Script([token_answer(ISSUED), json_answer(200, {})])
+        assert script.run(obtain_and_keep(APP)) == ISSUED
+        script.run(call(Request("GET", "https://api.x.com/2/tweets"), APP, provider=X, env=ENV))
+        assert script.log == ["Send", "Exclusive", "  Load", "  Save", "Load", "Send"]
+        assert script.sent[-1].headers["authorization"] == f"Bearer {ISSUED}"
+
+    def test_it_replaces_the_one_that_is_stored(self) -> None:
+        script = Script([token_answer("new")], {KEY: Stored(AppToken("old").to_bytes(), 7)})
+        script.run(obtain_and_keep(APP))
+        assert script.records == {KEY: Stored(AppToken("new").to_bytes(), 8)}
+
+    def test_the_same_one_is_not_written_again(self) -> None:
+        script = Script([token_answer(ISSUED)], {KEY: Stored(AppToken(ISSUED).to_bytes(), 7)})
+        assert script.run(obtain_and_keep(APP)) == ISSUED
+        assert script.log == ["Send", "Exclusive", "  Load"]
+
+    def test_what_other_options_ask_for_is_not_kept(self) -> None:
+        script = Script([token_answer(ISSUED)])
+        assert script.run(obtain_and_keep(APP, scope="other")) == ISSUED
+        assert script.log == ["Send"]
+
+    def test_a_refusal_keeps_what_is_stored(self) -> None:
+        script = Script([refusal_answer(403, 99)], {KEY: Stored(AppToken("old").to_bytes(), 7)})
+        with pytest.raises(errors.UnableToVerifyCredentials):
+            script.run(obtain_and_keep(APP))
+        assert script.log == ["Send"]
 
 
 # --- reverse_token ---------------------------------------------------------------------------------------------------

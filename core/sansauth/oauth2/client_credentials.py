@@ -42,24 +42,26 @@ def parse_app_token(response: Response, provider: Provider, *, request: Request 
     """
     answer = success_object(response, provider, request=request)
     kind, token = answer.get("token_type"), answer.get("access_token")
-    if not isinstance(kind, str) or kind.lower() != "bearer":
+    if not isinstance(kind, Secret) or kind.lower() != "bearer":
         raise RemoteProtocolError(f"{provider.name} answered {response.status} without token_type bearer")
-    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+    if not isinstance(token, Secret) or not _TOKEN.fullmatch(token):
         raise RemoteProtocolError(f"{provider.name} answered {response.status} without a usable access_token")
-    return Secret(token)
+    return token
 
 
 def success_object(response: Response, provider: Provider, *, request: Request | None = None) -> dict[str, object]:
-    """The JSON object of a successful answer; raises the refusal's error for any other answer."""
+    """The JSON object of a successful answer, its texts as secrets; raises the refusal's error for any other answer."""
     if not 200 <= response.status < 300:
         raise read_refusal(response, provider, request=request)
     refuse_codes(response, provider, request=request)
     answer = response.json()
-    if not isinstance(answer, dict):
-        raise RemoteProtocolError(
-            f"{provider.name} answered {response.status} with a JSON {type(answer).__name__}; expected an object"
-        )
-    return cast("dict[str, object]", answer)
+    if isinstance(answer, dict):
+        # Secrets from here on: a traceback that shows the locals of its frames must not show a token.
+        members = cast("dict[str, object]", answer).items()
+        return {name: Secret(value) if isinstance(value, str) else value for name, value in members}
+    kind = type(answer).__name__
+    del answer
+    raise RemoteProtocolError(f"{provider.name} answered {response.status} with a JSON {kind}; expected an object")
 
 
 @operation

@@ -10,7 +10,7 @@ from sansauth.env import Env
 from sansauth.errors import LocalProtocolError, RemoteProtocolError, WrongIdentity
 from sansauth.http import FORM, Request, Response
 from sansauth.identity import App, Bearer, Identity, OAuth1User, app_of
-from sansauth.lifecycle import forget_app_bearer
+from sansauth.lifecycle import forget_app_bearer, keep_app_bearer
 from sansauth.oauth1 import sign
 from sansauth.oauth2.client_credentials import app_token, basic_credentials, success_object
 from sansauth.provider import Provider
@@ -22,6 +22,7 @@ __all__ = [
     "build_invalidate_request",
     "invalidate_and_forget",
     "invalidate_token",
+    "obtain_and_keep",
     "parse_invalidated_token",
     "token",
 ]
@@ -44,6 +45,16 @@ bearer_token = token
 
 
 @operation
+def obtain_and_keep(app: App, *, provider: Provider = X, env: Env | None = None, **options: Value) -> Steps[Secret]:
+    """`token`, after which the application's calls bear this token, unless it was made with one."""
+    del env
+    obtained: Secret = yield from app_token(app, provider, options)
+    if not options:  # whatever other options ask for is not the token that a call would fetch
+        yield from keep_app_bearer(app, provider, obtained)
+    return obtained
+
+
+@operation
 def invalidate_token(
     identity: App | OAuth1User,
     access_token: str,
@@ -61,6 +72,7 @@ def invalidate_token(
     `provider`, `env` and `auth` are reserved. Raises `UnableToVerifyCredentials` (403, code 99) or
     `TokenNotInvalidated` (code 348).
     """
+    access_token = _issued(access_token)
     request = build_invalidate_request(identity, access_token, provider=provider, env=env, auth=auth, options=options)
     response = yield from Send(request)
     return parse_invalidated_token(response, provider, request=request)
@@ -76,16 +88,21 @@ def invalidate_and_forget(
     auth: Literal["basic", "oauth1"] | None = None,
     **options: Value,
 ) -> Steps[Secret]:
-    """`invalidate_token`, after which the stored token of the application is forgotten if it was this one."""
-    request = build_invalidate_request(identity, access_token, provider=provider, env=env, auth=auth, options=options)
-    response = yield from Send(request)
-    invalidated = parse_invalidated_token(response, provider, request=request)
-    yield from forget_app_bearer(app_of(identity), provider, access_token)
+    """`invalidate_token`, after which the stored token of the application is forgotten if it was this one.
+
+    A token that an `App` was made with is part of that value, and stays.
+    """
+    access_token = _issued(access_token)
+    if isinstance(identity, Bearer):
+        raise WrongIdentity("only the application or its owner invalidates a token: pass an App or an OAuth1User")
+    invalidated = yield from invalidate_token(identity, access_token, provider=provider, env=env, auth=auth, **options)
+    # The answer has the token as it was issued and stored, in whatever form it was given here.
+    yield from forget_app_bearer(app_of(identity), provider, access_token, invalidated)
     return invalidated
 
 
 def build_invalidate_request(
-    identity: Identity,
+    identity: App | OAuth1User,
     access_token: str,
     *,
     provider: Provider,
@@ -94,16 +111,12 @@ def build_invalidate_request(
     options: dict[str, Value] | None = None,
 ) -> Request:
     """Ask to invalidate `access_token`, which is sent as issued: `%XX` and unreserved characters stay."""
-    if isinstance(identity, Bearer):
-        raise WrongIdentity("only the application or its owner invalidates a token: pass an App or an OAuth1User")
-    if not isinstance(access_token, str) or not access_token:  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise LocalProtocolError("invalidate_token takes the token as a str that is not empty")
-    body = f"access_token={requote(access_token)}"
-    if options:
-        body += "&" + encode(options)
+    access_token = _issued(access_token)
+    further = "&" + encode(options) if options else ""
     headers = {"content-type": FORM, "accept": "*/*"}
-    url = provider.endpoint("invalidate_app_token")
-    request = provider.admit(Request("POST", url, headers, body.encode()))
+    body = f"access_token={requote(access_token)}{further}".encode()
+    request = provider.admit(Request("POST", provider.endpoint("invalidate_app_token"), headers, body))
+    del body  # a traceback that shows the locals of its frames must not show a token
     if auth not in {None, "basic", "oauth1"}:
         raise LocalProtocolError('auth= is "basic", "oauth1" or None')
     if auth == "basic" or (auth is None and isinstance(identity, App)):
@@ -113,9 +126,15 @@ def build_invalidate_request(
     return sign(request, identity, timestamp=env.timestamp(), nonce=env.nonce())
 
 
+def _issued(access_token: str) -> Secret:
+    if not isinstance(access_token, str) or not access_token:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise LocalProtocolError("invalidate_token takes the token as a str that is not empty")
+    return Secret(access_token)
+
+
 def parse_invalidated_token(response: Response, provider: Provider, *, request: Request | None = None) -> Secret:
     """Read the invalidated token; the answer has no `token_type`."""
     invalidated = success_object(response, provider, request=request).get("access_token")
-    if not isinstance(invalidated, str) or not invalidated:
+    if not isinstance(invalidated, Secret) or not invalidated:
         raise RemoteProtocolError(f"{provider.name} answered {response.status} without the invalidated access_token")
-    return Secret(invalidated)
+    return invalidated

@@ -43,12 +43,12 @@ def parse_reverse_token(response: Response, provider: Provider, *, request: Requ
         raise read_refusal(response, provider, request=request)
     refuse_codes(response, provider, request=request)
     try:
-        text = response.body.decode()
+        text = Secret(response.body.decode())
     except UnicodeDecodeError:
-        text = ""
+        text = Secret()
     if not text.startswith(_PREFIX):
         raise RemoteProtocolError(
             f"{provider.name} answered {response.status} with {len(response.body)} bytes that do not begin with "
             f"{_PREFIX!r}"
         )
-    return Secret(text)
+    return text
