@@ -92,17 +92,16 @@ def invalidate_and_forget(
 
     A token that an `App` was made with is part of that value, and stays.
     """
+    owner = _owner(identity)
     access_token = _issued(access_token)
-    if isinstance(identity, Bearer):
-        raise WrongIdentity("only the application or its owner invalidates a token: pass an App or an OAuth1User")
-    invalidated = yield from invalidate_token(identity, access_token, provider=provider, env=env, auth=auth, **options)
+    invalidated = yield from invalidate_token(owner, access_token, provider=provider, env=env, auth=auth, **options)
     # The answer has the token as it was issued and stored, in whatever form it was given here.
-    yield from forget_app_bearer(app_of(identity), provider, access_token, invalidated)
+    yield from forget_app_bearer(app_of(owner), provider, access_token, invalidated)
     return invalidated
 
 
 def build_invalidate_request(
-    identity: App | OAuth1User,
+    identity: Identity,
     access_token: str,
     *,
     provider: Provider,
@@ -111,7 +110,7 @@ def build_invalidate_request(
     options: dict[str, Value] | None = None,
 ) -> Request:
     """Ask to invalidate `access_token`, which is sent as issued: `%XX` and unreserved characters stay."""
-    access_token = _issued(access_token)
+    owner, access_token = _owner(identity), _issued(access_token)
     further = "&" + encode(options) if options else ""
     headers = {"content-type": FORM, "accept": "*/*"}
     body = f"access_token={requote(access_token)}{further}".encode()
@@ -119,11 +118,17 @@ def build_invalidate_request(
     del body  # a traceback that shows the locals of its frames must not show a token
     if auth not in {None, "basic", "oauth1"}:
         raise LocalProtocolError('auth= is "basic", "oauth1" or None')
-    if auth == "basic" or (auth is None and isinstance(identity, App)):
-        return request.with_header("authorization", basic_credentials(app_of(identity)))
+    if auth == "basic" or (auth is None and isinstance(owner, App)):
+        return request.with_header("authorization", basic_credentials(app_of(owner)))
     if env is None:
         raise LocalProtocolError("a signed invalidate_token needs env=, for timestamp and nonce; see sansauth.Env")
-    return sign(request, identity, timestamp=env.timestamp(), nonce=env.nonce())
+    return sign(request, owner, timestamp=env.timestamp(), nonce=env.nonce())
+
+
+def _owner(identity: Identity) -> App | OAuth1User:
+    if isinstance(identity, Bearer):
+        raise WrongIdentity("only the application or its owner invalidates a token: pass an App or an OAuth1User")
+    return identity
 
 
 def _issued(access_token: str) -> Secret:
