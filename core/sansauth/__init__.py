@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from sansauth.http import Headers, Request, Response, build_request
     from sansauth.identity import App, Bearer, Identity, OAuth1User
     from sansauth.paging import DEFAULT_CURSOR
-    from sansauth.provider import Endpoints, ErrorTable, Provider
+    from sansauth.provider import Endpoints, ErrorTable, Provider, Signing
     from sansauth.ratelimit import RateLimit
     from sansauth.secret import Secret
 
@@ -62,6 +62,7 @@ __all__ = [
     "Save",
     "Secret",
     "Send",
+    "Signing",
     "Sleep",
     "State",
     "Steps",
@@ -81,7 +82,7 @@ _HOMES = {
     "http": ("Headers", "Request", "Response", "build_request"),
     "identity": ("App", "Bearer", "Identity", "OAuth1User"),
     "paging": ("DEFAULT_CURSOR",),
-    "provider": ("Endpoints", "ErrorTable", "Provider"),
+    "provider": ("Endpoints", "ErrorTable", "Provider", "Signing"),
     "ratelimit": ("RateLimit",),
     "secret": ("Secret",),
 }  # fmt: skip

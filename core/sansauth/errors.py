@@ -30,6 +30,12 @@
     │   ├── BadGateway                 502
     │   ├── ServiceUnavailable         503
     │   └── GatewayTimeout             504
+    ├── LoginError                     a login that a person took part in did not end in a token
+    │   ├── Denied                     the user said no
+    │   ├── AlreadyUsed                this login was finished before, or is being finished
+    │   ├── LoginExpired               the user took too long
+    │   ├── ForeignCallback            the callback belongs to another login
+    │   └── InvalidCallback            what came back is no callback of this kind of login
     ├── TransportError                 no whole answer came back; `sent` says whether the service may have acted
     │   ├── ConnectError
     │   ├── TLSError
@@ -44,6 +50,7 @@
     │   │   ├── InsecureTransport      plain http to a host that is not this machine
     │   │   └── WrongIdentity          this operation cannot be done by that kind of caller
     │   └── RemoteProtocolError        the peer did: an answer that is not what its protocol promises
+    │       └── InvalidSignature       a received request is not what its sender claims
     └── StoreError
         └── Conflict                   the record changed since it was read
 
@@ -61,6 +68,7 @@ __all__ = [
     "AccountSuspended",
     "AlreadyFavorited",
     "AlreadyRetweeted",
+    "AlreadyUsed",
     "ApiError",
     "BadAuthenticationData",
     "BadGateway",
@@ -71,17 +79,23 @@ __all__ = [
     "ConnectError",
     "CouldNotAuthenticate",
     "CreditsDepleted",
+    "Denied",
     "DuplicateStatus",
     "Forbidden",
+    "ForeignCallback",
     "ForeignHost",
     "GatewayTimeout",
     "InsecureTransport",
     "InternalServerError",
+    "InvalidCallback",
     "InvalidHeader",
     "InvalidOrExpiredToken",
     "InvalidParameter",
+    "InvalidSignature",
     "InvalidURL",
     "LocalProtocolError",
+    "LoginError",
+    "LoginExpired",
     "MissingParameter",
     "NotAcceptable",
     "NotFound",
@@ -320,6 +334,30 @@ class GatewayTimeout(ApiError):
     """504."""
 
 
+class LoginError(SansauthError):
+    """A login that a person took part in did not end in a token."""
+
+
+class Denied(LoginError):
+    """The user, or the service in their name, refused the application."""
+
+
+class AlreadyUsed(LoginError):
+    """This login was finished before, or is being finished elsewhere: a callback is good for one use."""
+
+
+class LoginExpired(LoginError):
+    """The login was begun too long ago; begin another."""
+
+
+class ForeignCallback(LoginError):
+    """The callback belongs to another login than the one that is being finished; it may be forged."""
+
+
+class InvalidCallback(LoginError):
+    """What came back is no callback of this kind of login: a parameter is missing, or there twice."""
+
+
 class TransportError(SansauthError):
     """No whole answer came back.
 
@@ -389,6 +427,10 @@ class WrongIdentity(LocalProtocolError):
 
 class RemoteProtocolError(ProtocolError):
     """The peer's answer is not what its protocol promises."""
+
+
+class InvalidSignature(RemoteProtocolError):
+    """A received request is not what its sender claims: see the message for the part that is wrong."""
 
 
 class StoreError(SansauthError):

@@ -16,17 +16,21 @@ class App:
     """The application itself (app-only).
 
     `bearer_token` is one obtained before; without it the application's own is fetched when a call needs it.
+    `rsa_private_key`, PEM text, is for services whose signatures are made with one instead of the secret, which may
+    then be empty.
     """
 
     consumer_key: str
     consumer_secret: str
     bearer_token: str | None = None
+    rsa_private_key: str | None = None
 
     def __post_init__(self) -> None:
         _require("App", "consumer_key", self.consumer_key)
         _mask(self, "consumer_secret", required=False)
-        if self.bearer_token is not None:
-            _mask(self, "bearer_token")
+        for optional in ("bearer_token", "rsa_private_key"):
+            if getattr(self, optional) is not None:
+                _mask(self, optional)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,17 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, get_args
 
-from sansauth.errors import ApiError, ForeignHost, InsecureTransport, InvalidURL, LocalProtocolError
+from sansauth.errors import ApiError, ForeignHost, InsecureTransport, InvalidParameter, InvalidURL, LocalProtocolError
 from sansauth.http import Request, Response
 from sansauth.ratelimit import RateLimit, read_rate_limits
 from sansauth.url import Url, parse_url
 
-__all__ = ["Endpoints", "ErrorTable", "Provider"]
+__all__ = ["Endpoints", "ErrorTable", "Placement", "Provider", "Signing"]
 
+Placement: TypeAlias = Literal["header", "query", "body"]
+"""Where a signature stands (RFC 5849 section 3.5)."""
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")  # RFC 3986 section 3.1
 
@@ -27,6 +30,36 @@ class Endpoints:
     invalidate_app_token: str | None = None
     request_token: str | None = None
     """Temporary credentials: RFC 5849 section 2.1."""
+    authorize: str | None = None
+    """The page that asks the user: RFC 5849 section 2.2."""
+    authenticate: str | None = None
+    """The page that asks only a user who has not agreed before."""
+    access_token: str | None = None
+    """Token credentials: RFC 5849 section 2.3; xAuth and reverse auth end here too."""
+    invalidate_access_token: str | None = None
+    """Takes back the token credentials that sign the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """How a service wants OAuth 1.0a requests signed (RFC 5849 section 3).
+
+    `method` is the signature method: HMAC-SHA1, -SHA256, -SHA512, RSA-SHA1, -SHA256, -SHA512 or PLAINTEXT. `realm`
+    stands in the header only; None for none. `version=None` leaves `oauth_version` out. `body_hash` adds
+    `oauth_body_hash` to every request whose body is no form.
+    """
+
+    method: str = "HMAC-SHA1"
+    placement: Placement = "header"
+    realm: str | None = None
+    version: str | None = "1.0"
+    body_hash: bool = False
+
+    def __post_init__(self) -> None:
+        if self.placement not in get_args(Placement):
+            raise InvalidParameter(f"a signature is placed in one of {', '.join(get_args(Placement))}")
+        if self.realm is not None and self.placement != "header":
+            raise InvalidParameter("realm belongs to the header (RFC 5849 section 3.5.1); leave it out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +87,7 @@ class Provider:
     base_url: str
     endpoints: Endpoints = Endpoints()
     origins: tuple[str, ...] = ()
+    signing: Signing = field(default=Signing(), repr=False)
     errors: ErrorTable = field(default=ErrorTable(), repr=False)
     rate_limit_headers: Mapping[str, str] = field(default_factory=dict[str, str], hash=False, repr=False)
     """Pool name to header prefix: `{"window": "x-rate-limit"}` reads `x-rate-limit-remaining`."""

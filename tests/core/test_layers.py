@@ -21,7 +21,7 @@ LAYERS = [
     {"provider", "identity"},
     {"tokens", "refusal"},
     {"effects"},
-    {"flow", "oauth1.signature"},
+    {"flow", "oauth1.signature", "oauth1.methods"},
     {"oauth1.signer"},
     {"oauth1", "oauth2"},
     {"oauth2.client_credentials"},

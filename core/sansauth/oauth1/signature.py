@@ -1,4 +1,4 @@
-"""The signature itself, on strings: base string, key, HMAC (RFC 5849 section 3.4).
+"""The text that is signed: parameters sorted, joined and encoded again (RFC 5849 section 3.4.1).
 
 Everything here takes names and values that are percent-encoded already. That is what makes it fast, and what makes it
 agree with the wire: the pairs that are signed are the pairs that are sent.
@@ -6,18 +6,31 @@ agree with the wire: the pairs that are signed are the pairs that are sent.
 
 from __future__ import annotations
 
-import binascii
-import hmac
 import re
 from collections.abc import Iterable
 
-from sansauth.encoding import quote
+from sansauth.encoding import encoded_pairs, quote
+from sansauth.http import Request
 
-__all__ = ["HMAC_METHODS", "build_base_string", "hmac_signature", "normalize", "quote_base64"]
+__all__ = ["base_uri", "build_base_string", "normalize", "quote_base64", "quote_encoded", "signed_pairs"]
 
 _PLAIN_URI = re.compile(r"[A-Za-z0-9\-._~:/]*+").fullmatch
 
-HMAC_METHODS = {"HMAC-SHA1": "sha1", "HMAC-SHA256": "sha256", "HMAC-SHA512": "sha512"}
+
+def signed_pairs(request: Request) -> list[tuple[str, str]]:
+    """The encoded pairs of query and form that are signed, in the order they are sent (RFC 5849 section 3.4.1.3.1).
+
+    A body is read only if its content type says that it is a form: JSON and multipart are not signed.
+    """
+    _, _, carried = request.target.partition("?")
+    if request.body and request.has_form:
+        # Query and form are read as one; an empty piece between two `&` is no parameter. Keeps every byte: a body that
+        # is not ASCII is signed as the bytes it has.
+        carried += "&" + request.body.decode("ascii", "surrogateescape")
+    pairs = encoded_pairs(carried) if carried else []
+    if "oauth_signature" in carried:  # never signed itself
+        pairs = [pair for pair in pairs if pair[0] != "oauth_signature"]
+    return pairs
 
 
 def normalize(pairs: Iterable[tuple[str, str]]) -> str:
@@ -29,20 +42,21 @@ def normalize(pairs: Iterable[tuple[str, str]]) -> str:
     return "&".join(map("=".join, sorted(pairs)))
 
 
-def build_base_string(method: str, base_uri: str, normalized: str) -> str:
+def base_uri(request: Request) -> str:
+    """Scheme, authority and path, with no port that is the scheme's own (RFC 5849 section 3.4.1.2)."""
+    return request.parsed.origin + request.path
+
+
+def build_base_string(method: str, uri: str, normalized: str) -> str:
     """Join method, base URI and normalized parameters (RFC 5849 section 3.4.1.1)."""
     # Most base URIs hold nothing else than these either, and two replacements are four times as fast as the encoder.
-    uri = base_uri.replace(":", "%3A").replace("/", "%2F") if _PLAIN_URI(base_uri) else quote(base_uri)
-    # The parameters hold nothing but unreserved characters, `%`, `=` and `&`: three replacements encode them again.
-    escaped = normalized.replace("%", "%25").replace("&", "%26").replace("=", "%3D")
-    return f"{method}&{uri}&{escaped}"
+    uri = uri.replace(":", "%3A").replace("/", "%2F") if _PLAIN_URI(uri) else quote(uri)
+    return f"{method}&{uri}&{quote_encoded(normalized)}"
 
 
-def hmac_signature(method: str, base_string: str, consumer_secret: str, token_secret: str) -> str:
-    """Sign with HMAC (RFC 5849 section 3.4.2); the `&` of the key stays when there is no token."""
-    key = "&".join((quote(consumer_secret), quote(token_secret)))
-    digest = hmac.digest(key.encode(), base_string.encode(), HMAC_METHODS[method])
-    return binascii.b2a_base64(digest, newline=False).decode()
+def quote_encoded(text: str) -> str:
+    """`quote` for encoded pairs: they hold nothing but unreserved characters, `%`, `=` and `&`."""
+    return text.replace("%", "%25").replace("&", "%26").replace("=", "%3D")
 
 
 def quote_base64(text: str) -> str:
