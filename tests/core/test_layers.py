@@ -13,7 +13,7 @@ from .test_purity import CORE, MODULES, SOURCES
 
 # From the bottom to the top. A module imports from layers below its own only.
 LAYERS = [
-    {"_version", "secret", "ratelimit", "paging", "env"},
+    {"_version", "secret", "ratelimit", "paging", "env", "http_date"},
     {"errors"},
     {"encoding"},
     {"url"},
@@ -23,6 +23,7 @@ LAYERS = [
     {"effects"},
     {"flow", "oauth1.signature", "oauth1.methods"},
     {"oauth1.signer"},
+    {"oauth1.send"},
     {"oauth1", "oauth2"},
     {"oauth2.client_credentials"},
     {"lifecycle"},
