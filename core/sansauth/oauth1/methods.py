@@ -7,6 +7,7 @@ SHA-1 made of them.
 from __future__ import annotations
 
 import binascii
+import functools
 import hashlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
@@ -24,6 +25,7 @@ Signature: TypeAlias = Callable[[str], str]
 """From base string to signature, as the signature stands before it is percent-encoded."""
 
 PLAINTEXT = "PLAINTEXT"
+KEYS = 16  # private keys kept as read: to read one, and check that it is one, takes milliseconds
 
 HASHES = {
     "HMAC-SHA1": "sha1",
@@ -110,6 +112,7 @@ def _rsa(app: App, algorithm: str) -> Signature:
     return sign
 
 
+@functools.lru_cache(maxsize=KEYS)
 def _private_key(pem: str) -> RSAPrivateKey:
     try:
         from cryptography.exceptions import UnsupportedAlgorithm
