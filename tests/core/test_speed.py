@@ -39,3 +39,14 @@ def least_share(script: str, limit: float) -> float:
 @pytest.mark.parametrize("case", ["POST", "GET"])
 def test_signing_is_at_least_8_times_as_fast_as_oauthlib(case: str) -> None:
     assert least_share(SIGNING.format(case=case), 1 / 8) <= 1 / 8
+
+
+GROWTH = """
+from benchmarks.growth import measure, shares
+print(max(abs(share - count / 200) for count, share in shares(measure(seconds=1.0)).items()))
+"""
+
+
+def test_the_cost_of_a_signature_grows_linearly_from_0_to_200_parameters() -> None:
+    """A quadratic cost would put 100 parameters at 0.25 of the growth instead of 0.5."""
+    assert least_share(GROWTH, 0.1) <= 0.1
