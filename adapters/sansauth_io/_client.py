@@ -16,29 +16,29 @@ from typing import (
     ParamSpec,
     Protocol,
     Self,
-    TypedDict,
     TypeVar,
-    Unpack,
     cast,
     overload,
 )
 
-from sansauth.call import call
-from sansauth.effects import Operation, Timeouts
+from sansauth.call import call, require_identity
+from sansauth.effects import Operation, Steps, Timeouts, operation
 from sansauth.encoding import Params, Value
 from sansauth.env import Env
+from sansauth.errors import InvalidURL
 from sansauth.http import HeaderFields, Headers, Response, build_request
 from sansauth.identity import Identity, app_of
 from sansauth.provider import Provider
 from sansauth.secret import Secret
 from sansauth.x.bearer_token import invalidate_and_forget, token
 from sansauth.x.reverse_auth import reverse_token
+from sansauth_io._arguments import required
 
 if TYPE_CHECKING:
     from sansauth_io._driver_async import AsyncDriver
     from sansauth_io._driver_sync import SyncDriver
 
-__all__ = ["AsyncClient", "Caller", "Methods", "RequestOptions", "SyncClient"]
+__all__ = ["AsyncClient", "Caller", "Methods", "SyncClient"]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -53,16 +53,10 @@ class Caller:
     provider: Provider
     env: Env
 
-
-class RequestOptions(TypedDict, total=False):
-    """What a request may carry besides method and URL; see `sansauth.build_request`."""
-
-    params: Params | None
-    form: Params | None
-    json: object
-    body: bytes | None
-    headers: HeaderFields | Headers | None
-    timeouts: Timeouts | None
+    def __post_init__(self) -> None:
+        require_identity(self.identity)
+        required("provider", self.provider, Provider)
+        required("env", self.env, Env)
 
 
 class Method(Protocol[P, T_co]):
@@ -84,55 +78,93 @@ class Method(Protocol[P, T_co]):
 
 
 def method(function: Callable[Concatenate[Caller, P], Operation[T]]) -> Method[P, T]:
-    """A method of every client, from a function that gives an Operation."""
+    """A method of every client, from a function that gives an Operation.
+
+    The function's own code runs with the operation, so that an asynchronous method raises where it is awaited. Only
+    arguments that do not fit are a TypeError where they are given, as with any `async def`.
+    """
 
     def run(self: SyncClient | AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> T | Coroutine[object, object, T]:
-        return self.run(function(self.caller, *args, **kwargs))
+        try:
+            bound = function(self.caller, *args, **kwargs)
+        except TypeError:
+            _refuse(name, shown, self, *args, **kwargs)
+            raise
+        del args, kwargs  # a traceback that shows the locals of its frames must not show a token
+        return self.run(bound)
 
     signature = inspect.signature(function)
     caller, *parameters = signature.parameters.values()
     name = function.__name__.removeprefix("_")
-    vars(run).update(
-        __signature__=signature.replace(
-            parameters=[caller.replace(name="self", annotation=inspect.Parameter.empty), *parameters],
-            # As of an `async def`: what comes of it in the end.
-            return_annotation=signature.return_annotation.removeprefix("Operation[").removesuffix("]"),
-        )
+    shown = signature.replace(
+        parameters=[caller.replace(name="self", annotation=inspect.Parameter.empty), *parameters],
+        # As of an `async def`: what comes of it in the end.
+        return_annotation=signature.return_annotation.removeprefix("Steps[").removesuffix("]"),
     )
+    vars(run).update(__signature__=shown)
     run.__name__, run.__qualname__, run.__doc__ = name, f"Methods.{name}", function.__doc__
     # Which of the two it returns is decided by the client's `run`, as the overloads say.
     return cast("Method[P, T]", run)
 
 
-def _token(caller: Caller, /, **options: Value) -> Operation[Secret]:
+def _refuse(name: str, shown: inspect.Signature, /, *args: object, **kwargs: object) -> None:
+    """Raise what is wrong with a call in the words of the method: Python's own would name what is inside it."""
+    try:
+        shown.bind(*args, **kwargs)
+    except TypeError as error:
+        raise TypeError(f"{name}(): {error}") from None
+
+
+def verb(word: str, function: Callable[Concatenate[Caller, str, P], Operation[T]]) -> Method[P, T]:
+    """The method of one HTTP method, from the function that takes any as its first argument."""
+
+    def send(caller: Caller, /, *args: P.args, **kwargs: P.kwargs) -> Operation[T]:
+        return function(caller, word, *args, **kwargs)
+
+    signature = inspect.signature(function)
+    caller, _, *parameters = signature.parameters.values()
+    vars(send).update(__signature__=signature.replace(parameters=[caller, *parameters]))
+    send.__name__, send.__doc__ = word.lower(), f'`request("{word}", ...)`, with the same options.'
+    return method(send)
+
+
+@operation
+def _token(caller: Caller, /, **options: Value) -> Steps[Secret]:
     """Obtain the application's bearer token; see `sansauth.x.token`."""
-    return token(app_of(caller.identity), provider=caller.provider, env=caller.env, **options)
+    obtaining = token(app_of(caller.identity), provider=caller.provider, env=caller.env, **options)
+    del options  # as in `method`
+    return (yield from obtaining)
 
 
+@operation
 def _invalidate_token(
     caller: Caller,
-    access_token: str,
     /,
+    access_token: str,
     *,
     auth: Literal["basic", "oauth1"] | None = None,
     **options: Value,
-) -> Operation[Secret]:
+) -> Steps[Secret]:
     """Invalidate a bearer token, and forget it if it is the stored one; see `sansauth.x.invalidate_token`."""
-    return invalidate_and_forget(
+    invalidating = invalidate_and_forget(
         caller.identity, access_token, provider=caller.provider, env=caller.env, auth=auth, **options
     )
+    del access_token, options  # as in `method`
+    return (yield from invalidating)
 
 
-def _reverse_token(caller: Caller, /) -> Operation[Secret]:
+@operation
+def _reverse_token(caller: Caller, /) -> Steps[Secret]:
     """Obtain the string for step 2 of reverse auth; see `sansauth.x.reverse_token`."""
-    return reverse_token(app_of(caller.identity), env=caller.env, provider=caller.provider)
+    return (yield from reverse_token(app_of(caller.identity), env=caller.env, provider=caller.provider))
 
 
+@operation
 def _request(
     caller: Caller,
+    /,
     method: str,
     url_or_path: str,
-    /,
     *,
     params: Params | None = None,
     form: Params | None = None,
@@ -140,35 +172,20 @@ def _request(
     body: bytes | None = None,
     headers: HeaderFields | Headers | None = None,
     timeouts: Timeouts | None = None,
-) -> Operation[Response]:
+) -> Steps[Response]:
     """Send an authorised request; a path is joined to the provider's base URL. See `sansauth.call.call`.
 
     `params` go to the query, and at most one of `form`, `json` and `body` becomes the body; `timeouts` replaces the
     client's own for this exchange. See `sansauth.build_request`.
     """
+    if not isinstance(url_or_path, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a checker
+        raise InvalidURL(f"a URL or a path is a str, not {type(url_or_path).__name__}")
+    if timeouts is not None:
+        required("timeouts", timeouts, Timeouts)  # now, and not when a token has been fetched
     url = caller.provider.url(url_or_path)
     request = build_request(method, url, params=params, form=form, json=json, body=body, headers=headers or ())
-    return call(request, caller.identity, provider=caller.provider, env=caller.env, timeouts=timeouts)
-
-
-def _get(caller: Caller, url_or_path: str, /, **options: Unpack[RequestOptions]) -> Operation[Response]:
-    """`request("GET", ...)`, with the same options."""
-    return _request(caller, "GET", url_or_path, **options)
-
-
-def _post(caller: Caller, url_or_path: str, /, **options: Unpack[RequestOptions]) -> Operation[Response]:
-    """`request("POST", ...)`, with the same options."""
-    return _request(caller, "POST", url_or_path, **options)
-
-
-def _put(caller: Caller, url_or_path: str, /, **options: Unpack[RequestOptions]) -> Operation[Response]:
-    """`request("PUT", ...)`, with the same options."""
-    return _request(caller, "PUT", url_or_path, **options)
-
-
-def _delete(caller: Caller, url_or_path: str, /, **options: Unpack[RequestOptions]) -> Operation[Response]:
-    """`request("DELETE", ...)`, with the same options."""
-    return _request(caller, "DELETE", url_or_path, **options)
+    del url_or_path, url, params, form, json, body, headers  # as in `method`
+    return (yield from call(request, caller.identity, provider=caller.provider, env=caller.env, timeouts=timeouts))
 
 
 class Methods:
@@ -182,10 +199,10 @@ class Methods:
     invalidate_token = method(_invalidate_token)
     reverse_token = method(_reverse_token)
     request = method(_request)
-    get = method(_get)
-    post = method(_post)
-    put = method(_put)
-    delete = method(_delete)
+    get = verb("GET", _request)
+    post = verb("POST", _request)
+    put = verb("PUT", _request)
+    delete = verb("DELETE", _request)
 
     def __repr__(self) -> str:
         return f"<{type(self).__module__}.{type(self).__qualname__} for {self.caller.identity!r}>"

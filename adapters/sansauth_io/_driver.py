@@ -5,12 +5,16 @@ from __future__ import annotations
 import enum
 import secrets
 
+from sansauth.errors import LocalProtocolError
 from sansauth_io.stores.memory import MemoryStore
 from sansauth_io.stores.protocol import Store
 
 __all__ = ["LEASE_POLL_SECONDS", "Busy", "Stores", "new_owner"]
 
 LEASE_POLL_SECONDS = 0.05  # between two attempts at a lease that another process holds
+
+
+_STORE = ("blocking", "load", "save", "acquire", "release")  # what of a `Store` the drivers use
 
 
 class Busy(enum.Enum):
@@ -23,6 +27,8 @@ class Stores:
     """The client's store, and the client's own memory for keys that begin with `mem:` and are never persisted."""
 
     def __init__(self, store: Store | None) -> None:
+        if store is not None and (isinstance(store, type) or not all(hasattr(store, name) for name in _STORE)):
+            raise LocalProtocolError(f"store= takes an object with {', '.join(_STORE)}; see sansauth_io.stores.Store")
         self._memory = MemoryStore()
         self._store: Store = MemoryStore() if store is None else store
 

@@ -10,6 +10,7 @@ from sansauth.effects import Exclusive, Load, Operation, Save, Send, Sleep, Time
 from sansauth.errors import StoreError
 from sansauth.flow import Flow, State
 from sansauth.http import Request, Response
+from sansauth_io._arguments import required
 from sansauth_io._driver import LEASE_POLL_SECONDS, Busy, Stores, new_owner
 from sansauth_io._locks import key_lock
 from sansauth_io._runtime import Runtime, current_runtime
@@ -28,7 +29,7 @@ class AsyncDriver:
     ) -> None:
         self._send = send
         self._stores = Stores(store)
-        self._timeouts = timeouts
+        self._timeouts = required("timeouts", timeouts, Timeouts)
 
     async def run(self, operation: Operation[T]) -> T:
         """Run an operation to its result."""

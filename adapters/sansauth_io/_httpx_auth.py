@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Generator
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
-from sansauth.call import authorise, authorise_held, is_renewable
+from sansauth.call import authorise, authorise_held, held_credentials, is_renewable
 from sansauth.env import Env
 from sansauth.errors import LocalProtocolError
 from sansauth.http import FORM, Request, Response
 from sansauth.identity import Identity
 from sansauth.provider import Provider
 from sansauth_io import system_env
+from sansauth_io._client import Caller
 from sansauth_io._httpx_body import HttpxClient, Library, exact_url
 
 if TYPE_CHECKING:
@@ -29,9 +30,7 @@ class AuthFlows(Generic[RequestT, ResponseT]):
     _library: Library
 
     def __init__(self, identity: Identity, *, provider: Provider, env: Env | None = None) -> None:
-        self._identity = identity
-        self._provider = provider
-        self._env = env or system_env()
+        self._caller = Caller(held_credentials(identity), provider, env or system_env())
 
     def sync_auth_flow(self, request: RequestT) -> Generator[RequestT, ResponseT, None]:
         """Called by the client; see httpx."""
@@ -50,7 +49,8 @@ class AuthFlows(Generic[RequestT, ResponseT]):
         yield request
 
     def _authorise(self, request: httpx.Request) -> None:
-        signed = authorise_held(_to_core(request), self._identity, provider=self._provider, env=self._env)
+        caller = self._caller
+        signed = authorise_held(_to_core(request), caller.identity, provider=caller.provider, env=caller.env)
         _apply(self._library, signed, request)
 
 

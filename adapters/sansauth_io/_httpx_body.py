@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, cast
 
@@ -19,10 +19,11 @@ from sansauth.errors import (
     WriteError,
 )
 from sansauth.http import Request, Response
+from sansauth_io._arguments import required
 from sansauth_io._client import AsyncClient, Caller
 from sansauth_io._driver_async import AsyncDriver
-from sansauth_io._runtime import current_runtime
-from sansauth_io._wire import Answer, broken, in_handshake, outgoing_headers, timed_out
+from sansauth_io._runtime import Runtime, current_runtime
+from sansauth_io._wire import Answer, broken, closed, in_handshake, outgoing_headers, timed_out
 from sansauth_io.stores.protocol import Store
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Library(Protocol):
     RequestNotRead: type[httpx.RequestNotRead]
     ConnectTimeout: type[httpx.ConnectTimeout]
     PoolTimeout: type[httpx.PoolTimeout]
+    WriteTimeout: type[httpx.WriteTimeout]
     TimeoutException: type[httpx.TimeoutException]
     ConnectError: type[httpx.ConnectError]
     ProxyError: type[httpx.ProxyError]
@@ -55,20 +57,43 @@ class Library(Protocol):
 class HttpxTransport:
     """Sends over a client, with its proxies, certificates, cookies, headers and event hooks."""
 
-    def __init__(self, library: Library, client: httpx.AsyncClient) -> None:
+    def __init__(self, library: Library, client: httpx.AsyncClient | None) -> None:
+        """None makes a client of our own."""
         self._library = library
-        self._client = client
+        self._owned = client is None
+        self._client = library.AsyncClient() if client is None else required("client", client, library.AsyncClient)
+        self._home: object = None
+
+    async def aclose(self) -> None:
+        """Close the underlying client, if it is ours."""
+        if self._owned and not self._client.is_closed:
+            self._stay(current_runtime())
+            await self._client.aclose()
 
     async def __call__(self, request: Request, timeouts: Timeouts) -> Response:
+        if self._client.is_closed:
+            raise closed()
+        runtime = current_runtime()
+        self._stay(runtime)
         try:
-            return await current_runtime().within(timeouts.total, lambda: self._exchange(request, timeouts))
+            return await runtime.within(timeouts.total, lambda: self._exchange(request, timeouts))
         except TimeoutError:
             # httpx does not tell how far it came; whoever retries must assume the worst.
             raise timed_out(request, "the exchange", timeouts.total, sent=True) from None
 
+    def _stay(self, runtime: Runtime) -> None:
+        # In another loop a kept connection fails in the middle of an exchange, when the request may be sent already.
+        if self._home is None:
+            self._home = runtime.home()
+        elif self._home is not runtime.home():
+            raise LocalProtocolError(
+                "this client has its connections in another event loop; make and close a client in each asyncio.run()"
+            )
+
     async def _exchange(self, request: Request, timeouts: Timeouts) -> Response:
+        route = _Route()
         try:
-            prepared = self._prepare(request, timeouts)
+            prepared = self._prepare(request, timeouts, route)
             # auth=None: not the client's own, whose credentials would replace ours.
             response = await self._client.send(prepared, stream=True, auth=None, follow_redirects=False)
             try:
@@ -79,9 +104,9 @@ class HttpxTransport:
             raise
         except (self._library.HTTPError, self._library.InvalidURL, OSError, ValueError) as error:
             # `from None`: the texts of httpx and its causes quote the URL.
-            raise self._translate(request, timeouts, error) from None
+            raise self._translate(request, timeouts, route, error) from None
 
-    def _prepare(self, request: Request, timeouts: Timeouts) -> httpx.Request:
+    def _prepare(self, request: Request, timeouts: Timeouts, route: _Route) -> httpx.Request:
         # Built by hand: AsyncClient.build_request would add the client's own params to the URL.
         defaults = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self._client.headers.raw]
         headers = outgoing_headers(request, defaults)
@@ -94,9 +119,10 @@ class HttpxTransport:
             headers=[(name.encode("ascii"), value.encode("latin-1")) for name, value in headers],
             cookies=self._client.cookies,
             content=request.body,
-            extensions={"timeout": limits.as_dict()},
+            extensions={"timeout": limits.as_dict(), "trace": route},
         )
         prepared.url = url  # it made a copy, which has the library's target
+        route.direct = url.raw_host.decode("ascii"), request.port
         return prepared
 
     async def _read(self, request: Request, response: httpx.Response) -> Response:
@@ -130,16 +156,22 @@ class HttpxTransport:
         with contextlib.suppress(TimeoutError, self._library.HTTPError):
             await current_runtime().within(0, cancelled)
 
-    def _translate(self, request: Request, timeouts: Timeouts, error: Exception) -> SansauthError:
+    def _translate(self, request: Request, timeouts: Timeouts, route: _Route, error: Exception) -> SansauthError:
         library = self._library
         cause = _innermost(error)
         if isinstance(error, (library.ConnectTimeout, library.PoolTimeout)):
-            return timed_out(request, "connecting", timeouts.connect, sent=False)
+            what = "connecting to the proxy" if route.to_proxy else "connecting"
+            return timed_out(request, what, timeouts.connect, sent=False)
+        if isinstance(error, library.WriteTimeout):
+            return timed_out(request, "sending the request", timeouts.read, sent=True)
         if isinstance(error, library.TimeoutException):
             return timed_out(request, "the answer", timeouts.read, sent=True)
-        if isinstance(error, (library.ConnectError, library.ProxyError, UnicodeError)):  # the last: no name for the DNS
+        if isinstance(error, library.ProxyError):
+            return broken(request, cause, kind=ConnectError, sent=False, what="the proxy gave no connection")
+        if isinstance(error, (library.ConnectError, UnicodeError)):  # the last: no name for the DNS
             kind = TLSError if isinstance(cause, ssl.SSLError) else ConnectError
-            return broken(request, cause, kind=kind, sent=False)
+            what = "the proxy could not be reached" if route.to_proxy else ""
+            return broken(request, cause, kind=kind, sent=False, what=what)
         if isinstance(error, ssl.SSLError):  # httpcore of old lets those of asyncio through
             return broken(request, error, kind=TLSError, sent=not in_handshake(error))
         if isinstance(error, library.WriteError):
@@ -170,10 +202,31 @@ def exact_url(library: Library, request: Request) -> httpx.URL:
     return cast("httpx.URL", exact(url))
 
 
+class _Route:
+    """Where httpcore is about to connect: it says so to the extension `trace`, and its errors do not.
+
+    A transport of the user's own may say nothing, and is taken to go to the service itself.
+    """
+
+    def __init__(self) -> None:
+        self.direct: tuple[str, int] = ("", 0)  # host and port of the service
+        self.to_proxy = False
+
+    async def __call__(self, event: str, info: Mapping[str, object]) -> None:
+        if event.endswith("connect_tcp.started"):
+            self.to_proxy = (info["host"], info["port"]) != self.direct
+        elif event.endswith("connect_tcp.complete"):
+            self.to_proxy = False
+
+
 def _innermost(error: BaseException) -> BaseException:
-    while (cause := error.__cause__ or error.__context__) is not None:
-        error = cause
-    return error
+    while True:
+        if isinstance(error, BaseExceptionGroup):  # of trio and anyio, which try every address
+            error = cast("BaseExceptionGroup[BaseException]", error).exceptions[-1]
+        elif (cause := error.__cause__ or error.__context__) is not None:
+            error = cause
+        else:
+            return error
 
 
 def _is_disconnection(error: Exception) -> bool:
@@ -193,14 +246,12 @@ class HttpxClient(AsyncClient):
         timeouts: Timeouts,
         client: httpx.AsyncClient | None,
     ) -> None:
-        used = library.AsyncClient() if client is None else client
-        self._owned = used if client is None else None
-        super().__init__(caller, AsyncDriver(HttpxTransport(library, used), store=store, timeouts=timeouts))
+        self._transport = HttpxTransport(library, client)
+        super().__init__(caller, AsyncDriver(self._transport, store=store, timeouts=timeouts))
 
     async def aclose(self) -> None:
-        """Close the underlying client, if it is ours."""
-        if self._owned is not None:
-            await self._owned.aclose()
+        """Close the underlying client if it is ours; after that this one sends nothing more."""
+        await self._transport.aclose()
 
     async def __aenter__(self) -> Self:
         return self

@@ -30,8 +30,9 @@ from urllib3.exceptions import (
 from sansauth.effects import Timeouts
 from sansauth.errors import ConnectError, ReadError, RemoteProtocolError, SansauthError, TLSError
 from sansauth.http import Request, Response
+from sansauth_io._arguments import required
 from sansauth_io._requests_deadline import DeadlineAdapter, Progress, deadline
-from sansauth_io._wire import READ_BYTES, Answer, broken, in_handshake, outgoing_headers, timed_out
+from sansauth_io._wire import READ_BYTES, Answer, broken, closed, in_handshake, outgoing_headers, timed_out
 
 __all__ = ["RequestsTransport", "make_session"]
 
@@ -49,10 +50,21 @@ def make_session() -> requests.Session:
 class RequestsTransport:
     """Sends over a session, with its proxies, certificates, cookies, headers and hooks."""
 
-    def __init__(self, session: requests.Session) -> None:
-        self._session = session
+    def __init__(self, session: requests.Session | None) -> None:
+        """None makes a session of our own."""
+        self._owned = session is None
+        self._session = make_session() if session is None else required("session", session, requests.Session)
+        self._closed = False
+
+    def close(self) -> None:
+        """Close the session, if it is ours, for good: requests would open it again."""
+        if self._owned:
+            self._closed = True
+            self._session.close()
 
     def __call__(self, request: Request, timeouts: Timeouts) -> Response:
+        if self._closed:
+            raise closed()
         with deadline(timeouts.total) as progress:
             reader = _Reader(request, timeouts, progress)
             limits = (min(timeouts.connect, timeouts.total), min(timeouts.read, timeouts.total))
@@ -150,16 +162,23 @@ def _translate(request: Request, timeouts: Timeouts, progress: Progress, error: 
 
     innermost = causes[-1]
     if caused_by(ConnectTimeoutError) and not caused_by(NewConnectionError):
-        return timed_out(request, "connecting", timeouts.connect, sent=False)
+        what = "connecting to the proxy" if caused_by(ProxyError) else "connecting"
+        return timed_out(request, what, timeouts.connect, sent=False)
     if caused_by(SSLError, ssl.SSLError):
         return broken(request, innermost, kind=TLSError, sent=progress.sent and not any(map(in_handshake, causes)))
     if caused_by(ReadTimeoutError, TimeoutError):
         if progress.left() <= 0:
             return timed_out(request, "the exchange", timeouts.total, sent=progress.sent)
+        if not caused_by(ReadTimeoutError):
+            # On a user's session, where urllib3 leaves the limit of connecting on the socket.
+            return timed_out(request, "sending the request", timeouts.connect, sent=True)
         # urllib3 says so of a TLS handshake, too.
         what, limit = ("the answer", timeouts.read) if progress.sent else ("connecting", timeouts.connect)
         return timed_out(request, what, limit, sent=progress.sent)
-    if caused_by(NewConnectionError, ProxyError, LocationValueError):
+    if caused_by(ProxyError):
+        what = "the proxy could not be reached" if caused_by(NewConnectionError) else "the proxy gave no connection"
+        return broken(request, innermost, kind=ConnectError, sent=False, what=what)
+    if caused_by(NewConnectionError, LocationValueError):
         return broken(request, innermost, kind=ConnectError, sent=False)
     if caused_by(InvalidHeader):
         return RemoteProtocolError(f"{request.origin}: the answer's Content-Length is not one number")

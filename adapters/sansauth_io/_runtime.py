@@ -26,6 +26,10 @@ class Waiter(Protocol):
 class Runtime(Protocol):
     """One event loop."""
 
+    def home(self) -> object:
+        """What the connections made here are bound to: they work wherever this is the same object."""
+        ...
+
     async def undisturbed(self, work: Callable[[], Awaitable[T]]) -> T:
         """Run `work`; KeyboardInterrupt is raised where it pauses, and nowhere else."""
         ...

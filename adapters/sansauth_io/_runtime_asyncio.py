@@ -45,6 +45,10 @@ class AsyncioWaiter:
 class AsyncioRuntime:
     """The running asyncio loop."""
 
+    def home(self) -> object:
+        """The loop itself: its transports work in no other."""
+        return asyncio.get_running_loop()
+
     async def undisturbed(self, work: Callable[[], Awaitable[T]]) -> T:
         """Run `work`; `asyncio.run` makes a cancellation of Ctrl-C."""
         return await work()

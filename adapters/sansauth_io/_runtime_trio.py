@@ -37,6 +37,10 @@ class TrioWaiter:
 class TrioRuntime:
     """The running trio loop."""
 
+    def home(self) -> object:
+        """The same for every run: trio's sockets are bound to none."""
+        return trio
+
     @trio.lowlevel.enable_ki_protection
     async def undisturbed(self, work: Callable[[], Awaitable[T]]) -> T:
         """Run `work`; trio would raise KeyboardInterrupt between any two lines of the main task."""

@@ -12,10 +12,11 @@ import certifi
 import trio
 
 from sansauth.effects import Timeouts
-from sansauth.errors import ConnectError, TLSError
+from sansauth.errors import ConnectError, LocalProtocolError, TLSError
 from sansauth.http import Request, Response
+from sansauth_io._arguments import required
 from sansauth_io._h11 import H11Connection, Unanswered
-from sansauth_io._wire import broken, timed_out
+from sansauth_io._wire import broken, closed, timed_out
 
 __all__ = ["TrioTransport", "default_ssl_context"]
 
@@ -45,11 +46,15 @@ class TrioTransport:
     """Sends over connections of its own."""
 
     def __init__(self, ssl_context: ssl.SSLContext | None = None) -> None:
-        self._ssl_context = ssl_context
+        self._ssl_context = None if ssl_context is None else required("ssl_context", ssl_context, ssl.SSLContext)
         self._idle: defaultdict[str, list[tuple[H11Connection, float]]] = defaultdict(list)
         self._closed = False
 
     async def __call__(self, request: Request, timeouts: Timeouts) -> Response:
+        if self._closed:
+            raise closed()
+        if not trio.lowlevel.in_trio_task():
+            raise LocalProtocolError("sansauth_io.trio needs trio to run it; under asyncio use sansauth_io.httpx")
         progress = _Progress()
         with trio.move_on_after(timeouts.total):
             return await self._send(request, timeouts, progress)

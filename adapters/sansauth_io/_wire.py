@@ -25,6 +25,7 @@ __all__ = [
     "USER_AGENT",
     "Answer",
     "broken",
+    "closed",
     "content_length",
     "in_handshake",
     "outgoing_headers",
@@ -166,11 +167,22 @@ def timed_out(request: Request, what: str, seconds: float, *, sent: bool) -> Tim
 
 
 def broken(
-    request: Request, error: BaseException, *, kind: type[TransportError] = ReadError, sent: bool = True
+    request: Request,
+    error: BaseException,
+    *,
+    kind: type[TransportError] = ReadError,
+    sent: bool = True,
+    what: str = "",
 ) -> TransportError:
     """The one sentence for a connection that broke; only the error's type and system message, never its own text.
 
-    Texts of HTTP libraries quote the URL, and a URL may carry more than it should.
+    Texts of HTTP libraries quote the URL, and a URL may carry more than it should. `what` says more, if it is not the
+    service itself that the reason is about.
     """
     reason = getattr(error, "strerror", None) or type(error).__name__
-    return kind(f"{request.origin}: {reason}", sent=sent)
+    return kind(f"{request.origin}: {what and what + ': '}{reason}", sent=sent)
+
+
+def closed() -> LocalProtocolError:
+    """The one sentence for a client that is used after it was closed."""
+    return LocalProtocolError("this client is closed; make another one")

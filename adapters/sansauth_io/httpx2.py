@@ -41,6 +41,7 @@ class AsyncClient(HttpxClient):
     `client` may be yours: its proxies, certificates, cookies, headers and event hooks then apply to token requests too,
     and it stays yours to close. Its `auth`, `params`, `base_url` and redirects do not apply, nor headers that frame a
     message, name its type or authorise it. `store` keeps fetched tokens; without one they live as long as the client.
+    On asyncio it belongs to the event loop that uses it first, as its connections do.
     """
 
     def __init__(
@@ -67,8 +68,9 @@ class AsyncClient(HttpxClient):
 class Auth(AuthFlows[httpx2.Request, httpx2.Response], httpx2.Auth):
     """For `httpx2.Client(auth=...)` and `httpx2.AsyncClient(auth=...)`: signs or bears what the identity holds.
 
-    A request to a host that is not the provider's raises `ForeignHost`. A redirect to another origin is followed
-    without credentials; to the same one, httpx2 repeats them, and a signature there is of the URL before.
+    `WrongIdentity` for an `App` without a bearer token: it has nothing to bear, and `AsyncClient.auth` fetches one. A
+    request to a host that is not the provider's raises `ForeignHost`. A redirect to another origin is followed without
+    credentials; to the same one, httpx2 repeats them, and a signature there is of the URL before.
     """
 
     _library = _LIBRARY

@@ -19,7 +19,7 @@ from typing import Self, cast
 import requests
 from requests.auth import AuthBase
 
-from sansauth.call import authorise, authorise_held, is_renewable
+from sansauth.call import authorise, authorise_held, held_credentials, is_renewable
 from sansauth.effects import DEFAULT_TIMEOUTS, Timeouts
 from sansauth.env import Env
 from sansauth.http import FORM, Request, Response
@@ -29,7 +29,7 @@ from sansauth.x.presets import X
 from sansauth_io import system_env
 from sansauth_io._client import Caller, SyncClient
 from sansauth_io._driver_sync import SyncDriver
-from sansauth_io._requests_transport import RequestsTransport, make_session
+from sansauth_io._requests_transport import RequestsTransport
 from sansauth_io.stores.protocol import Store
 
 __all__ = ["Auth", "Client"]
@@ -55,10 +55,9 @@ class Client(SyncClient):
         env: Env | None = None,
         session: requests.Session | None = None,
     ) -> None:
-        used = make_session() if session is None else session
-        self._owned = used if session is None else None
-        driver = SyncDriver(RequestsTransport(used), store=store, timeouts=timeouts)
-        super().__init__(Caller(identity, provider, env or system_env()), driver)
+        caller = Caller(identity, provider, env or system_env())
+        self._transport = RequestsTransport(session)
+        super().__init__(caller, SyncDriver(self._transport, store=store, timeouts=timeouts))
 
     @property
     def auth(self) -> AuthBase:
@@ -66,9 +65,8 @@ class Client(SyncClient):
         return _ClientAuth(self)
 
     def close(self) -> None:
-        """Close the session, if it is ours."""
-        if self._owned is not None:
-            self._owned.close()
+        """Close the session if it is ours; after that the client sends nothing more."""
+        self._transport.close()
 
     def __enter__(self) -> Self:
         return self
@@ -82,17 +80,16 @@ class Client(SyncClient):
 class Auth(AuthBase):
     """For `session.auth`: signs or bears every request with what the identity already holds.
 
-    A request to a host that is not the provider's raises `ForeignHost`. Redirects are followed without credentials.
+    `WrongIdentity` for an `App` without a bearer token: it has nothing to bear, and `Client.auth` fetches one. A
+    request to a host that is not the provider's raises `ForeignHost`. Redirects are followed without credentials.
     """
 
     def __init__(self, identity: Identity, *, provider: Provider = X, env: Env | None = None) -> None:
-        self._identity = identity
-        self._provider = provider
-        self._env = env or system_env()
+        self._caller = Caller(held_credentials(identity), provider, env or system_env())
 
     def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
-        signed = authorise_held(_to_core(r), self._identity, provider=self._provider, env=self._env)
-        return _apply(signed, r)
+        caller = self._caller
+        return _apply(authorise_held(_to_core(r), caller.identity, provider=caller.provider, env=caller.env), r)
 
 
 class _ClientAuth(AuthBase):

@@ -45,12 +45,12 @@ class AsyncClient(_client.AsyncClient):
         env: Env | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
+        caller = _client.Caller(identity, provider, env or system_env())
         self._transport = TrioTransport(ssl_context)
-        driver = AsyncDriver(self._transport, store=store, timeouts=timeouts)
-        super().__init__(_client.Caller(identity, provider, env or system_env()), driver)
+        super().__init__(caller, AsyncDriver(self._transport, store=store, timeouts=timeouts))
 
     async def aclose(self) -> None:
-        """Close the kept connections."""
+        """Close the kept connections; after that the client sends nothing more."""
         await self._transport.aclose()
 
     async def __aenter__(self) -> Self:

@@ -12,7 +12,7 @@ from sansauth.oauth1 import sign
 from sansauth.provider import Provider
 from sansauth.refusal import read_refusal
 
-__all__ = ["authorise", "authorise_held", "call", "is_renewable", "judge"]
+__all__ = ["authorise", "authorise_held", "call", "held_credentials", "is_renewable", "judge", "require_identity"]
 
 _NOT_MODIFIED = 304
 
@@ -54,17 +54,27 @@ def authorise(
 def authorise_held(request: Request, identity: Identity, *, provider: Provider, env: Env) -> Request:
     """The request with credentials the identity already holds; `WrongIdentity` for an `App` without a bearer token."""
     provider.admit(request)
-    match identity:
-        case Bearer(token=token) | App(bearer_token=str(token)):
+    match held_credentials(identity):
+        case Bearer(token=token):
             return request.with_header("authorization", f"Bearer {token}")
-        case OAuth1User():
-            return sign(request, identity, timestamp=env.timestamp(), nonce=env.nonce())
-        case App():
-            raise WrongIdentity(
-                "this App holds no bearer_token; use a client's auth, which fetches one, or give it one"
-            )
-        case _:
-            raise WrongIdentity(f"a call is made as App, Bearer or OAuth1User, not as {type(identity).__name__}")
+        case user:
+            return sign(request, user, timestamp=env.timestamp(), nonce=env.nonce())
+
+
+def held_credentials(identity: Identity) -> Bearer | OAuth1User:
+    """What the identity needs nobody for; `WrongIdentity` for an `App` without a bearer token, and for no identity."""
+    require_identity(identity)
+    if not isinstance(identity, App):
+        return identity
+    if identity.bearer_token is None:
+        raise WrongIdentity("this App holds no bearer_token; use a client's auth, which fetches one, or give it one")
+    return Bearer(identity.bearer_token)
+
+
+def require_identity(identity: object) -> None:
+    """`WrongIdentity` for whatever is none, such as a bare token."""
+    if not isinstance(identity, Identity):
+        raise WrongIdentity(f"a call is made as App, Bearer or OAuth1User, not as {type(identity).__name__}")
 
 
 def is_renewable(response: Response, identity: Identity, provider: Provider) -> bool:

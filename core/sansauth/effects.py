@@ -14,10 +14,12 @@ type of its answer.
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Generic, ParamSpec, TypeAlias, TypeVar, cast
 
+from sansauth.errors import LocalProtocolError
 from sansauth.http import Request, Response
 
 __all__ = [
@@ -53,7 +55,8 @@ class Timeouts:
     total: float = TOTAL_SECONDS
 
     def __post_init__(self) -> None:
-        if not all(0 < limit < float("inf") for limit in (self.connect, self.read, self.total)):
+        limits = cast("tuple[object, ...]", (self.connect, self.read, self.total))
+        if not all(isinstance(limit, (int, float)) and 0 < limit < float("inf") for limit in limits):
             raise ValueError("every timeout is a finite number of seconds above zero")
 
 
@@ -80,6 +83,12 @@ class Send:
 
     request: Request
     timeouts: Timeouts | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.request, Request):  # pyright: ignore[reportUnnecessaryIsInstance]  # without a checker
+            raise LocalProtocolError(f"Send takes a Request, not {type(self.request).__name__}")
+        if not isinstance(self.timeouts, Timeouts | None):  # pyright: ignore[reportUnnecessaryIsInstance]  # likewise
+            raise LocalProtocolError(f"Send takes timeouts as Timeouts or None, not {type(self.timeouts).__name__}")
 
     def __iter__(self) -> Generator[Send, object, Response]:
         return cast("Response", (yield self))
@@ -168,12 +177,17 @@ class Operation(Generic[T_co]):
 
 
 def operation(function: Callable[P, Steps[T]]) -> Callable[P, Operation[T]]:
-    """Make a generator function return an `Operation`; the decorator of every operation function."""
+    """Make a generator function return an `Operation`; the decorator of every operation function.
+
+    `LocalProtocolError` for any other function: there would be nothing to step.
+    """
+    name = f"{function.__module__}.{function.__qualname__}"
+    if not inspect.isgeneratorfunction(function):
+        raise LocalProtocolError(f"@operation takes a generator function; {name} has no `yield from` in it")
 
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> Operation[T]:
         function(*args, **kwargs)  # binds the arguments now: a wrong one is a TypeError here, not in the driver
         return Operation(name, functools.partial(function, *args, **kwargs))
 
-    name = f"{function.__module__}.{function.__qualname__}"
     return wrapper

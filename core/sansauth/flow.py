@@ -10,8 +10,8 @@ return flow.result
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
-from typing import Generic, TypeVar, cast
+from collections.abc import Callable, Generator, Iterable
+from typing import Any, Generic, TypeVar, cast
 
 from sansauth.effects import Effect, Exclusive, Load, Operation, Save, Send, Sleep, Steps, Stored
 from sansauth.errors import LocalProtocolError
@@ -72,7 +72,7 @@ class Flow(Generic[T]):
 
     def __init__(self, operation: Operation[T] | Steps[T], *, held: str | None = None) -> None:
         """`held` is the key of the Exclusive whose body this is; drivers use `body()` instead."""
-        self._steps = iter(operation)
+        self._steps: Steps[T] = _steps(operation)
         self._held = held
         self._state = State.WAITING
         self._effect: Effect | None = None
@@ -176,3 +176,13 @@ class Flow(Generic[T]):
     def __repr__(self) -> str:
         waits = f" of {type(self._effect).__name__}" if self._effect is not None else ""
         return f"<Flow {self._state.value}{waits}>"
+
+
+def _steps(operation: object) -> Steps[Any]:
+    steps = operation
+    if isinstance(steps, Iterable):
+        steps = iter(cast("Iterable[object]", steps))
+    if isinstance(steps, Generator):
+        return cast("Steps[Any]", steps)
+    hint = f"; call {getattr(operation, '__name__', 'it')}(...) first" if callable(operation) else ""
+    raise LocalProtocolError(f"run() and Flow() take an Operation, not {type(operation).__name__}{hint}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pydoc
+import traceback
 import unittest.mock
 from collections.abc import Callable
 from typing import Any
@@ -12,11 +13,18 @@ from typing import Any
 import pytest
 
 from sansauth.effects import DEFAULT_TIMEOUTS, Steps, Timeouts, operation
-from sansauth.errors import ForeignHost, LocalProtocolError, UnableToVerifyCredentials, WrongIdentity
+from sansauth.errors import (
+    ForeignHost,
+    InvalidURL,
+    LocalProtocolError,
+    ReadError,
+    UnableToVerifyCredentials,
+    WrongIdentity,
+)
 from sansauth.http import FORM, Headers, Request, Response
 from sansauth.identity import App, Bearer, Identity, OAuth1User
 from sansauth.secret import Secret
-from sansauth.x import X
+from sansauth.x import X, token
 from sansauth_io._client import AsyncClient, Caller, Methods, SyncClient
 from sansauth_io.stores import MemoryStore, Store
 
@@ -29,6 +37,7 @@ from .driving import (
     Threads,
     Wire,
     each_host,
+    each_loop,
     is_token_request,
     json_answer,
     run_async,
@@ -71,7 +80,7 @@ class Calls:
         kind = SyncClient if isinstance(host, Threads) else AsyncClient
         self.client: Any = kind(Caller(identity, provider, ENV), host.driver(wire, store))
 
-    def call(self, name: str, *args: Any, **kwargs: Any) -> Any:
+    def call(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
         method = getattr(self.client, name)
         if isinstance(self.host, Threads):
             return method(*args, **kwargs)
@@ -110,7 +119,9 @@ def test_every_client_has_every_method_and_says_the_same_of_it(path: str, name: 
 @each_class
 def test_help_and_inspect_understand_the_class(path: str) -> None:
     text = pydoc.plain(pydoc.render_doc(client_class(path)))
-    assert "get(self, url_or_path: 'str', /, **options: 'Unpack[RequestOptions]') -> 'Response'" in text
+    assert "request(self, /, method: 'str', url_or_path: 'str', *, params: 'Params | None' = None," in text
+    assert "get(self, /, url_or_path: 'str', *, params: 'Params | None' = None," in text
+    assert "invalidate_token(self, /, access_token: 'str', *, auth:" in text
     assert "reverse_token(self, /) -> 'Secret'" in text
     assert "caller" not in text
 
@@ -137,8 +148,11 @@ def test_methods_are_named_as_they_are_called() -> None:
 def test_a_mock_of_a_client_refuses_what_the_client_would_refuse() -> None:
     mock = unittest.mock.create_autospec(SyncClient, instance=True)
     mock.get("/x", params={"a": 1})
+    mock.request(method="GET", url_or_path="/x")
     with pytest.raises(TypeError):
         mock.get()
+    with pytest.raises(TypeError):
+        mock.get("/x", parms={"a": 1})
 
 
 def test_the_repr_of_a_client_names_its_class_and_identity_and_no_secret() -> None:
@@ -177,9 +191,9 @@ def test_a_method_can_be_called_on_the_class(host: Host) -> None:
 @pytest.mark.parametrize("name", ["token", "bearer_token"])
 def test_token_asks_for_the_applications_token_each_time(host: Host, name: str) -> None:
     calls = Calls(host, Service())
-    token = calls.call(name)
-    assert token == "T1"
-    assert isinstance(token, Secret)
+    obtained = calls.call(name)
+    assert obtained == "T1"
+    assert isinstance(obtained, Secret)
     assert calls.call(name, scope="a b") == "T2"
     assert [request.body for request in calls.sent] == [
         b"grant_type=client_credentials",
@@ -241,7 +255,7 @@ def test_a_request_carries_what_its_options_say(host: Host) -> None:
 @pytest.mark.parametrize("verb", ["get", "post", "put", "delete"])
 def test_an_option_that_does_not_exist_is_refused_and_not_dropped(host: Host, verb: str) -> None:
     calls = Calls(host, Wire(), Bearer("B"))
-    with pytest.raises(TypeError, match="parms"):
+    with pytest.raises(TypeError, match=rf"^{verb}\(\): got an unexpected keyword argument 'parms'$"):
         calls.call(verb, "/x", parms={"a": "b"})
     with pytest.raises(LocalProtocolError):
         calls.call(verb, "/x", form={"a": "b"}, body=b"")
@@ -250,10 +264,174 @@ def test_an_option_that_does_not_exist_is_refused_and_not_dropped(host: Host, ve
 @each_host
 def test_a_wrong_call_is_refused_where_it_is_made_and_leaves_no_coroutine(host: Host) -> None:
     client = Calls(host, Wire()).client
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=r"^get\(\): missing a required argument: 'url_or_path'$"):
         client.get()
     with pytest.raises(ForeignHost):
         Calls(host, Wire()).call("get", "https://api.example.org/")
+
+
+@each_host
+@pytest.mark.parametrize(
+    ("name", "args", "kwargs"),
+    [
+        ("token", ("extra",), {}),
+        ("bearer_token", ("extra",), {}),
+        ("invalidate_token", (), {"auth": "basic"}),
+        ("reverse_token", (), {"extra": 1}),
+        ("request", ("GET",), {}),
+        ("request", ("GET", "/x"), {"method": "POST"}),
+        ("get", ("/x",), {"method": "POST"}),
+        ("get", ("/x", "extra"), {}),
+        ("post", ("/x",), {"url_or_path": "/y"}),
+    ],
+)
+def test_arguments_that_do_not_fit_are_told_by_the_methods_own_name(
+    host: Host, name: str, args: tuple[str, ...], kwargs: dict[str, Any]
+) -> None:
+    client = Calls(host, Wire()).client
+    with pytest.raises(TypeError) as caught:
+        getattr(client, name)(*args, **kwargs)
+    assert str(caught.value).startswith(f"{name.removeprefix('bearer_')}(): ")
+    assert "caller" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+@each_host
+def test_arguments_may_be_given_by_name(host: Host) -> None:
+    store = MemoryStore()
+    calls = Calls(host, Invalidating(), store=store)
+    assert calls.call("request", method="GET", url_or_path="/x", params={"a": 1}).status == 200
+    for verb in ("get", "post", "put", "delete"):
+        assert calls.call(verb, url_or_path="/x").status == 200
+    assert [request.method for request in calls.sent[1:]] == ["GET", "GET", "POST", "PUT", "DELETE"]
+    assert calls.sent[1].target == "/x?a=1"
+    assert calls.call("invalidate_token", access_token="T1", auth="basic") == "T1"
+    assert stored_token(store) is None
+
+
+@each_host
+def test_an_option_of_token_may_have_the_name_of_what_is_inside(host: Host) -> None:
+    calls = Calls(host, Service())
+    assert calls.call("token", self="a", caller="b", name="c", function="d") == "T1"
+    assert calls.sent[0].body == b"grant_type=client_credentials&self=a&caller=b&name=c&function=d"
+
+
+WRONG_CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any], type[Exception]]] = [
+    ("get", (None,), {}, InvalidURL),
+    ("get", (b"/x",), {}, InvalidURL),
+    ("get", ("//x",), {}, InvalidURL),
+    ("get", ("/x",), {"timeouts": 5}, LocalProtocolError),
+    ("get", ("https://api.example.org/",), {}, ForeignHost),
+    ("post", ("/x",), {"form": {"a": "b"}, "body": b""}, LocalProtocolError),
+    ("request", ("G T", "/x"), {}, LocalProtocolError),
+    ("request", (None, "/x"), {}, LocalProtocolError),
+    ("invalidate_token", ("",), {}, LocalProtocolError),
+]
+
+
+@each_host
+@pytest.mark.parametrize(("name", "args", "kwargs", "expected"), WRONG_CALLS)
+def test_a_wrong_value_is_a_typed_error_before_anything_is_sent(
+    host: Host, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], expected: type[Exception]
+) -> None:
+    calls = Calls(host, Wire())
+    with pytest.raises(expected):
+        calls.call(name, *args, **kwargs)
+    assert calls.sent == []
+
+
+@each_loop
+@pytest.mark.parametrize(("name", "args", "kwargs", "expected"), WRONG_CALLS)
+def test_an_asynchronous_method_raises_where_it_is_awaited(
+    host: Host, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], expected: type[Exception]
+) -> None:
+    coroutine = getattr(Calls(host, Wire()).client, name)(*args, **kwargs)
+
+    async def main() -> Any:
+        return await coroutine
+
+    assert inspect.iscoroutine(coroutine)
+    with pytest.raises(expected):
+        run_async(host, main)
+
+
+@each_loop
+@pytest.mark.parametrize("name", ["token", "bearer_token", "reverse_token"])
+def test_a_wrong_identity_is_told_where_it_is_awaited_too(host: Host, name: str) -> None:
+    coroutine = getattr(Calls(host, Wire(), Bearer("B")).client, name)()
+
+    async def main() -> Any:
+        return await coroutine
+
+    with pytest.raises(WrongIdentity):
+        run_async(host, main)
+
+
+@each_host
+@pytest.mark.parametrize(
+    ("name", "args", "kwargs"),
+    [
+        ("token", (), {"assertion": "planted"}),
+        ("invalidate_token", ("planted",), {}),
+        ("invalidate_token", (), {"access_token": "planted", "assertion": "planted"}),
+        ("post", ("/x?token=planted",), {"form": {"password": "planted"}, "headers": {"x-token": "planted"}}),
+        ("put", ("/x",), {"json": "planted", "params": {"token": "planted"}}),
+        ("delete", ("/x",), {"body": b"planted"}),
+    ],
+)
+def test_no_frame_of_a_client_shows_what_a_method_was_given(
+    host: Host, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
+    def broken(request: Request) -> Response:
+        raise ReadError("broken")
+
+    calls = Calls(host, Wire(broken), App("CK", "CS", "held"))
+    with pytest.raises(ReadError) as caught:
+        calls.call(name, *args, **kwargs)
+    frames = [
+        (frame.f_code.co_qualname, repr(frame.f_locals))
+        for frame, _ in traceback.walk_tb(caught.value.__traceback__)
+        if frame.f_globals["__name__"].startswith("sansauth_io")
+    ]
+    assert len(frames) > 2
+    assert [name for name, shown in frames if "planted" in shown] == []
+
+
+@each_host
+def test_an_operation_function_that_was_not_called_is_told_apart_from_an_operation(host: Host) -> None:
+    with pytest.raises(LocalProtocolError, match=r"take an Operation, not function; call token\(\.\.\.\) first"):
+        Calls(host, Wire()).call("run", token)
+
+
+# What a client is made of
+
+
+@each_class
+@pytest.mark.parametrize("identity", ["planted", None, ("CK", "planted"), App, object()])
+def test_what_is_no_identity_is_refused_and_not_shown(path: str, identity: Any) -> None:
+    with pytest.raises(WrongIdentity, match="as App, Bearer or OAuth1User, not as ") as caught:
+        client_class(path)(identity)
+    assert "planted" not in str(caught.value)
+
+
+@each_class
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("provider", "https://planted.test"),
+        ("provider", None),
+        ("timeouts", 5),
+        ("timeouts", None),
+        ("timeouts", (1, 2, 3)),
+        ("env", 5),
+        ("store", "planted.db"),
+        ("store", MemoryStore),
+    ],
+)
+def test_a_setting_of_the_wrong_kind_is_refused_by_its_name_and_not_shown(path: str, name: str, value: Any) -> None:
+    with pytest.raises(LocalProtocolError, match=f"^{name}= takes ") as caught:
+        client_class(path)(APP, **{name: value})
+    assert "planted" not in str(caught.value)
 
 
 @each_host

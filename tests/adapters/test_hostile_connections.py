@@ -178,6 +178,34 @@ def test_a_body_nobody_reads_ends_at_the_deadline(kit: Kit) -> None:
         assert time.monotonic() - began < SENDING.total + SLACK
 
 
+@pytest.mark.filterwarnings("ignore:Async generator 'httpx2?._content.ByteStream:ResourceWarning")
+@every_kit
+def test_a_body_nobody_reads_is_not_blamed_on_the_answer(kit: Kit) -> None:
+    def play(peer: Peer) -> None:
+        peer.head()
+        peer.pause()
+
+    # On ours and on trio nothing limits the sending but the deadline.
+    only_deadline = kit.name in {"requests", "trio"}
+    timeouts = Timeouts(connect=0.25, read=0.5, total=0.75 if only_deadline else 8.0)
+    limit = 0.75 if only_deadline else 0.25 if kit is USERS_SESSION else 0.5
+    with HostileServer(play) as server, kit.open(server.url, USER, timeouts) as client:
+        with pytest.raises(TimedOut) as caught:
+            client.post("/upload", body=bytes(30_000_000))
+        what = "the exchange" if only_deadline else "sending the request"
+        assert str(caught.value) == f"{server.url}: {what} took longer than {limit:g} s"
+        assert caught.value.sent
+
+
+@every_kit
+def test_an_answer_that_does_not_come_is_not_blamed_on_the_sending(kit: Kit) -> None:
+    with HostileServer(silent) as server, kit.open(server.url, USER, Timeouts(5.0, 0.25, 8.0)) as client:
+        with pytest.raises(TimedOut) as caught:
+            client.post("/upload", body=b"a short one")
+        assert str(caught.value) == f"{server.url}: the answer took longer than 0.25 s"
+        assert caught.value.sent
+
+
 @every_kit
 def test_a_service_may_refuse_a_body_before_it_has_read_it(kit: Kit) -> None:
     def play(peer: Peer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from concurrent.futures import CancelledError
 
@@ -11,7 +12,7 @@ from sansauth.effects import Timeouts
 from sansauth.errors import ReadError, RemoteProtocolError, ResponseTooLarge, TimedOut, TransportError, WriteError
 from sansauth.http import Request
 
-from .hostile_server import HostileServer, Peer, Play, answers, head, holding, http
+from .hostile_server import PATIENCE, HostileServer, Peer, Play, answers, head, holding, http
 from .transports import KITS, USER, Kit, adapter, every_kit
 
 pytestmark = pytest.mark.usefixtures("loopback")
@@ -262,12 +263,21 @@ def test_on_trio_only_so_many_connections_are_kept(monkeypatch: pytest.MonkeyPat
         server.wait_until(lambda server: server.open_connections == 2)
 
 
-def test_on_trio_a_call_after_closing_works_and_leaves_no_socket() -> None:
-    with HostileServer(answers(FINE)) as server, TRIO.open(server.url, USER) as client:
-        client.get("/x")
+def test_on_trio_a_call_under_way_while_the_client_closes_ends_and_leaves_no_socket() -> None:
+    closed = threading.Event()
+
+    def play(peer: Peer) -> None:
+        peer.request()
+        closed.wait(PATIENCE)
+        peer.send(FINE)
+        peer.hold()
+
+    with HostileServer(play) as server, TRIO.open(server.url, USER) as client:
+        under_way = client.begin("get", "/x")
+        server.wait_until(lambda server: len(server.requests) == 1)
         client.close()
-        server.wait_until(lambda server: server.open_connections == 0)
-        assert client.get("/x").body == b"fine"
+        closed.set()
+        assert under_way.result().body == b"fine"
         server.wait_until(lambda server: server.open_connections == 0)
 
 

@@ -111,11 +111,22 @@ def test_a_bearer_token_is_borne(opened: Opener, identity: Identity) -> None:
 
 
 @every_holding_auth
-def test_an_app_without_a_bearer_token_is_refused(opened: Opener) -> None:
-    with HostileServer(ANSWERED) as server, opened(APP, X.at(server.url)) as own:
-        with pytest.raises(WrongIdentity):
-            own.send("GET", f"{server.url}/x")
-        assert server.accepted == 0
+def test_an_app_without_a_bearer_token_is_refused_when_the_auth_is_made(opened: Opener) -> None:
+    with pytest.raises(WrongIdentity, match="this App holds no bearer_token; use a client's auth"), opened(APP, X):
+        raise AssertionError("refused when it is made, and not by the first request")
+
+
+@pytest.mark.parametrize("name", ["requests", "httpx", "httpx2"])
+def test_what_is_no_identity_and_no_provider_is_refused_and_not_shown(name: str) -> None:
+    auth = adapter(name).Auth
+    for wrong in ("planted", None, App):
+        with pytest.raises(WrongIdentity, match="as App, Bearer or OAuth1User, not as ") as caught:
+            auth(wrong)
+        assert "planted" not in str(caught.value)
+    for name, value in (("provider", "https://planted.test"), ("env", 5)):
+        with pytest.raises(LocalProtocolError, match=f"^{name}= takes ") as refused:
+            auth(USER, **{name: value})
+        assert "planted" not in str(refused.value)
 
 
 @every_auth

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import assert_type
 
 import sansauth_io.httpx
@@ -25,6 +26,38 @@ def synchronous(client: sansauth_io.requests.Client, operation: Operation[int]) 
     assert_type(client.delete("/x", body=b""), Response)
     assert_type(client.run(operation), int)
     assert_type(sansauth_io.requests.Client.get(client, "/x"), Response)
+    assert_type(client.request(method="GET", url_or_path="/x"), Response)
+    assert_type(client.get(url_or_path="/x"), Response)
+    assert_type(client.invalidate_token(access_token="AAAA"), Secret)
+    assert_type(sansauth_io.requests.Client.get(client, url_or_path="/x"), Response)
+
+
+def parameters(
+    client: sansauth_io.requests.Client,
+    texts: dict[str, str],
+    numbers: dict[str, int],
+    lists: dict[str, list[str]],
+    mixed: dict[str, str | list[str]],
+    optional: dict[str, str | None],
+    everything: dict[str, str | int | bool | list[int] | tuple[str, ...] | None],
+    mapping: Mapping[str, str],
+    pairs: list[tuple[str, str]],
+    numbered: list[tuple[str, int]],
+    generated: Iterator[tuple[str, str | int]],
+) -> None:
+    """Variables of the types that programs have; a literal would be given the type that fits."""
+    client.get("/x", params=texts)
+    client.get("/x", params=numbers)
+    client.get("/x", params=lists)
+    client.get("/x", params=mixed)
+    client.get("/x", params=optional)
+    client.get("/x", params=everything)
+    client.get("/x", params=mapping)
+    client.get("/x", params=pairs)
+    client.get("/x", params=numbered)
+    client.get("/x", params=generated)
+    client.get("/x", params=texts.items())
+    client.post("/x", form=mixed)
 
 
 async def with_httpx(client: sansauth_io.httpx.AsyncClient, operation: Operation[int]) -> None:
@@ -53,6 +86,8 @@ async def with_trio(client: sansauth_io.trio.AsyncClient) -> None:
 
 def wrong_use(client: sansauth_io.requests.Client, aclient: sansauth_io.trio.AsyncClient) -> None:
     """Each line is an error; if one were none, the unused `ignore` would be."""
+    client.get(url="/x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    client.get("/x", params={"a": 1.5})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     client.get()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     client.get("/x", parms={"a": "b"})  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     client.get("/x", params=1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

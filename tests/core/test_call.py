@@ -18,7 +18,7 @@ from sansauth import (
     build_request,
     errors,
 )
-from sansauth.call import authorise, authorise_held, call, is_renewable, judge
+from sansauth.call import authorise, authorise_held, call, held_credentials, is_renewable, judge, require_identity
 from sansauth.oauth1 import sign
 from sansauth.tokens import AppToken, app_token_key
 from sansauth.x import X
@@ -224,6 +224,22 @@ class TestAuthorise:
     def test_an_app_that_holds_no_token_is_told_so(self) -> None:
         with pytest.raises(errors.WrongIdentity, match="this App holds no bearer_token"):
             authorise_held(REQUEST, APP, provider=X, env=ENV)
+
+    def test_what_an_identity_holds_is_known_without_a_request(self) -> None:
+        assert held_credentials(BEARER) is BEARER
+        assert held_credentials(USER) is USER
+        assert held_credentials(App("CK", "CS", "given")) == Bearer("given")
+        with pytest.raises(errors.WrongIdentity, match="this App holds no bearer_token"):
+            held_credentials(APP)
+
+    @pytest.mark.parametrize("wrong", ["planted", None, App, ("CK", "planted")])
+    def test_what_is_no_identity_is_told_so_and_not_shown(self, wrong: object) -> None:
+        for refuse in (require_identity, held_credentials):
+            with pytest.raises(errors.WrongIdentity, match=f"not as {type(wrong).__name__}$") as caught:
+                refuse(wrong)  # type: ignore[operator]
+            assert "planted" not in str(caught.value)
+        for identity in IDENTITIES:
+            require_identity(identity)
 
 
 class TestJudge:

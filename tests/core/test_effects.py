@@ -12,6 +12,7 @@ import pytest
 from sansauth import Exclusive, Flow, Load, Operation, Request, Response, Save, Send, Sleep, State, Stored, Timeouts
 from sansauth.call import call
 from sansauth.effects import Steps, operation
+from sansauth.errors import LocalProtocolError
 from sansauth.x import invalidate_token, reverse_token, token
 
 REQUEST = Request("GET", "https://api.x.com/", {"authorization": "Bearer hunter2"})
@@ -73,6 +74,20 @@ def test_no_effect_shows_what_it_carries() -> None:
 def test_every_timeout_is_finite_and_above_zero(field: str, limit: float) -> None:
     with pytest.raises(ValueError, match="finite number of seconds above zero"):
         Timeouts(**{field: limit})
+
+
+@pytest.mark.parametrize("limit", [None, "5"])
+def test_a_timeout_that_is_no_number_is_refused_the_same_way(limit: object) -> None:
+    with pytest.raises(ValueError, match="finite number of seconds above zero"):
+        Timeouts(connect=limit)  # type: ignore[arg-type]
+
+
+def test_what_is_sent_is_a_request_within_timeouts() -> None:
+    with pytest.raises(LocalProtocolError, match="Send takes a Request, not str") as caught:
+        Send("https://api.x.com/?planted")  # type: ignore[arg-type]
+    assert "planted" not in str(caught.value)
+    with pytest.raises(LocalProtocolError, match="Send takes timeouts as Timeouts or None, not int"):
+        Send(REQUEST, 5)  # type: ignore[arg-type]
 
 
 def test_timeouts_are_finite_by_default() -> None:
@@ -142,6 +157,18 @@ def test_an_operation_function_shows_its_real_parameters() -> None:
 def test_wrong_arguments_are_a_type_error_where_they_are_given(args: tuple[str, ...], kwargs: dict[str, int]) -> None:
     with pytest.raises(TypeError, match=r"fetch\(\)"):
         fetch(*args, **kwargs)  # type: ignore[arg-type]
+
+
+def test_only_a_generator_function_becomes_an_operation() -> None:
+    def plain() -> Steps[int]:
+        return iter(fetch("https://api.x.com/"))
+
+    async def coroutine() -> int:
+        return 1
+
+    for function in (plain, coroutine, lambda: None):
+        with pytest.raises(LocalProtocolError, match=r"@operation takes a generator function; .* no `yield from`"):
+            operation(function)  # type: ignore[arg-type]
 
 
 def test_an_operation_is_made_of_a_name_and_a_beginning() -> None:

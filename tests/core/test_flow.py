@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable
 
 import pytest
 
-from sansauth import Exclusive, Flow, Load, Request, Response, Save, Send, Sleep, State, Stored
+from sansauth import Exclusive, Flow, Load, Operation, Request, Response, Save, Send, Sleep, State, Stored
 from sansauth.effects import Steps, operation
 from sansauth.errors import Conflict, LocalProtocolError, ReadError
 from sansauth.flow import TRANSITIONS, Outcome
@@ -390,3 +391,21 @@ def test_the_repr_shows_the_state_and_no_secret() -> None:
     flow.receive(Response(200))
     assert repr(flow) == "<Flow done>"
     assert repr(failed()) == "<Flow failed>"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (send, "function; call send(...) first"),
+        (functools.partial(send), "partial; call it(...) first"),
+        (Operation, "type; call Operation(...) first"),
+        ("planted", "str"),
+        ([send()], "list"),
+        (None, "NoneType"),
+    ],
+)
+def test_only_an_operation_or_its_steps_can_be_run(wrong: object, said: str) -> None:
+    with pytest.raises(LocalProtocolError) as caught:
+        Flow(wrong)  # type: ignore[arg-type]
+    assert str(caught.value) == f"run() and Flow() take an Operation, not {said}"
+    assert Flow(iter(send())).request == REQUEST
