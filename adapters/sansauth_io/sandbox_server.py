@@ -13,13 +13,19 @@ import logging
 import selectors
 import socket
 import threading
+import time
 from types import TracebackType
 from typing import Protocol, Self
 
-import h11
+try:
+    import h11
+except ModuleNotFoundError:
+    raise ModuleNotFoundError("the sandbox server needs h11: pip install 'sansauth[trio]'", name="h11") from None
 
+from sansauth.env import Env
 from sansauth.errors import LocalProtocolError
 from sansauth.http import Request, Response
+from sansauth.testing.x_answers import TIMESTAMP_OUT_OF_BOUNDS
 from sansauth.url import Url, parse_url
 
 __all__ = ["Handler", "SandboxServer"]
@@ -30,6 +36,7 @@ READ_BYTES = 1 << 16
 IDLE_SECONDS = 60.0  # without a byte from the client
 LINGER_BYTES = 64 << 20  # read and thrown away, so that a client that is still sending gets its refusal
 LINGER_SECONDS = 2.0
+CLOCK_SECONDS = 60.0  # that a sandbox's clock may be away from this machine's before a client's is in doubt
 STOP_SECONDS = 10.0  # to wait for a thread; none takes long once its socket is shut down
 
 _log = logging.getLogger(__name__)
@@ -38,7 +45,8 @@ _log = logging.getLogger(__name__)
 class Handler(Protocol):
     """What can be served: `sansauth.testing.Sandbox`, or anything else that answers a Request.
 
-    If it has a `delay`, its answers go out that many seconds after they are made.
+    If it has a `delay`, its answers go out that many seconds after they are made. If it has an `env` whose clock is not
+    this machine's, and refuses a timestamp for that, the log says so.
     """
 
     def handle(self, request: Request, /) -> Response:
@@ -51,11 +59,16 @@ class SandboxServer:
 
     `host` is a loopback name or address; port 0 takes a free one. `stop()` ends every connection and waits for its
     threads; a server that was stopped can be started again.
+
+    The clocks of the sandbox and of clients that sign must agree: serve `Sandbox(env=system_env())`, or give the client
+    the clock of a `Sandbox()`, which stands still, as `env=sandbox.env`.
     """
 
     def __init__(self, sandbox: Handler, *, host: str = "127.0.0.1", port: int = 0) -> None:
         if not parse_url(f"http://{_bracketed(host)}/").is_loopback:
             raise LocalProtocolError(f"the sandbox is served on this machine only; {host!r} is no loopback address")
+        if not 0 <= port <= 65535:
+            raise LocalProtocolError(f"a port is 1 to 65535, or 0 for a free one; not {port}")
         self.sandbox = sandbox
         self._address = (host, port)
         self._listening: _Listening | None = None
@@ -115,6 +128,8 @@ class _Listening:
                 response = self._handler.handle(request)
                 if not 200 <= response.status <= 599:
                     raise LocalProtocolError(f"a final answer has a status of 200 to 599, not {response.status}")
+                if response.body == TIMESTAMP_OUT_OF_BOUNDS.body:
+                    _log_other_clock(self._handler)
             except Exception:
                 _log.exception("the handler failed on %r", request)
                 response = _plain(500, "the handler failed; see the log of sansauth_io.sandbox_server")
@@ -261,6 +276,18 @@ def _build_request(head: h11.Request, body: bytes, origin: Url) -> Request | Res
         return Request(head.method.decode("ascii"), claimed.origin + target, headers, body)
     except LocalProtocolError as error:
         return _plain(400, str(error))
+
+
+def _log_other_clock(handler: Handler) -> None:
+    """Say so if the handler's clock, and not the client's, is the likely reason why a timestamp was refused."""
+    env = getattr(handler, "env", None)  # its `skew` does not count: that is a fault made on purpose
+    seconds = abs(time.time() - env.clock()) if isinstance(env, Env) else 0.0
+    if seconds > CLOCK_SECONDS:
+        _log.warning(
+            "a timestamp was refused by a sandbox whose clock is %d seconds away from this machine's. "
+            "Serve Sandbox(env=system_env()), or give the client env=sandbox.env.",
+            seconds,
+        )
 
 
 def _plain(status: int, text: str) -> Response:

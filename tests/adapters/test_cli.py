@@ -110,6 +110,7 @@ def test_a_request_carries_query_and_form_or_json(shell: Shell) -> None:
     [
         (("--form", "a=b", "--json", "{}"), "one body"),
         (("--json", "{"), "not JSON"),
+        (("--json", '"\udcff"'), "not JSON"),
         (("--param", "cursor"), "NAME=VALUE"),
     ],
 )
@@ -153,6 +154,7 @@ def credentials(**values: str) -> cli.Credentials:
 
 
 ALL = {name: f"v-{name}" for name in NAMES}
+USER = ("X_ACCESS_TOKEN", "X_ACCESS_TOKEN_SECRET")
 
 
 @pytest.mark.parametrize(
@@ -161,8 +163,13 @@ ALL = {name: f"v-{name}" for name in NAMES}
         ("GET", "auto", (), Bearer),
         ("POST", "auto", (), OAuth1User),
         ("get", "auto", ("X_BEARER_TOKEN",), OAuth1User),
-        ("POST", "auto", ("X_ACCESS_TOKEN",), Bearer),
-        ("GET", "auto", ("X_ACCESS_TOKEN", "X_BEARER_TOKEN"), App),
+        ("POST", "auto", USER, Bearer),
+        ("GET", "auto", (*USER, "X_BEARER_TOKEN"), App),
+        ("GET", "auto", ("X_ACCESS_TOKEN",), Bearer),
+        ("GET", "auto", ("X_CONSUMER_SECRET",), Bearer),
+        ("POST", "auto", (*USER, "X_CONSUMER_SECRET"), Bearer),
+        ("POST", "app", ("X_ACCESS_TOKEN",), App),
+        ("POST", "bearer", ("X_ACCESS_TOKEN", "X_CONSUMER_KEY"), Bearer),
         ("GET", "user", (), OAuth1User),
         ("POST", "app", (), App),
         ("POST", "bearer", (), Bearer),
@@ -176,6 +183,115 @@ def test_who_calls(method: str, as_: str, without: tuple[str, ...], kind: type) 
 def test_a_forced_kind_names_what_it_misses() -> None:
     with pytest.raises(WrongIdentity, match="X_ACCESS_TOKEN_SECRET"):
         credentials(X_CONSUMER_KEY="k", X_CONSUMER_SECRET="s").caller("GET", cli.As.USER)
+
+
+@pytest.mark.parametrize("missing", USER)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("invalidate-token", "AAAA"),
+        ("request", "GET", "/x"),
+        ("request", "POST", "/x"),
+        ("request", "GET", "/x", "--as", "user"),
+    ],
+)
+@pytest.mark.usefixtures("user")
+def test_half_a_user_is_2_and_the_other_half_is_named(
+    shell: Shell, arguments: tuple[str, ...], missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(missing, " ")
+    code, out, err = shell.run(*arguments)
+    assert (code, out) == (2, "")
+    assert f"set {missing} in the environment" in err
+    assert shell.sandbox.log == []
+
+
+def test_with_half_a_user_a_bearer_token_does_not_write(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("X_BEARER_TOKEN", "AAAA")
+    monkeypatch.setenv("X_ACCESS_TOKEN", "1-a")
+    code, _, err = shell.run("request", "POST", "/x")
+    assert (code, "set X_ACCESS_TOKEN_SECRET in" in err) == (2, True)
+    assert shell.sandbox.log == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [("token",), ("reverse-token",), ("request", "GET", "/1.1/followers/ids.json", "--as", "app")]
+)
+@pytest.mark.parametrize("missing", USER)
+@pytest.mark.usefixtures("user")
+def test_half_a_user_is_nothing_to_the_application(
+    shell: Shell, arguments: tuple[str, ...], missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(missing)
+    assert shell.run(*arguments)[0] == 0
+
+
+@pytest.mark.parametrize("missing", ["X_CONSUMER_KEY", "X_CONSUMER_SECRET"])
+@pytest.mark.parametrize(
+    "arguments",
+    [("token",), ("reverse-token",), ("invalidate-token", "AAAA"), ("request", "GET", "/x"), ("request", "PUT", "/x")],
+)
+@pytest.mark.parametrize("with_user", [False, True])
+def test_half_an_application_is_2_and_the_other_half_is_named(
+    shell: Shell, arguments: tuple[str, ...], missing: str, with_user: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if with_user:
+        monkeypatch.setenv("X_ACCESS_TOKEN", "1-a")
+        monkeypatch.setenv("X_ACCESS_TOKEN_SECRET", "planted-secret")
+    monkeypatch.delenv(missing)
+    code, out, err = shell.run(*arguments)
+    assert (code, out) == (2, "")
+    assert f"set {missing} in the environment" in err
+    assert "planted-secret" not in err
+    assert shell.sandbox.log == []
+
+
+def test_all_that_a_user_misses_is_named_at_once() -> None:
+    with pytest.raises(WrongIdentity, match="set X_CONSUMER_KEY and X_ACCESS_TOKEN_SECRET in"):
+        credentials(X_CONSUMER_SECRET="s", X_ACCESS_TOKEN="t").caller("POST", cli.As.AUTO)
+
+
+PYTHON_API = (
+    "OAuth1User",
+    "App ",
+    "an App",
+    "Bearer token;",
+    "provider.",
+    "=True",
+    "identity of",
+    "Authorization header",
+)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "arguments", "said"),
+    [
+        ((403, 348), ("invalidate-token", "AAAA"), "X_ACCESS_TOKEN and X_ACCESS_TOKEN_SECRET"),
+        ((403, 220), ("request", "GET", "/x"), "--as user"),
+        ((400, 215), ("request", "GET", "/x"), "--as"),
+        (None, ("request", "GET", "https://other.test/x"), "--base-url"),
+        (None, ("request", "GET", "http://other.test/x"), "https"),
+    ],
+    ids=["348", "220", "215", "foreign host", "plain http"],
+)
+def test_what_to_check_is_a_variable_or_a_flag(
+    shell: Shell,
+    refusal: tuple[int, int] | None,
+    arguments: tuple[str, ...],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("X_BEARER_TOKEN", "AAAA")
+    if refusal is not None:
+        status, number = refusal
+        body = json.dumps({"errors": [{"code": number, "message": "No."}]}).encode()
+        shell.sandbox.fail_next(status, body)
+    code, out, err = shell.run(*arguments)
+    assert (code, out) == (1 if refusal else 2, "")
+    assert said in err
+    assert refusal is None or f'answered {refusal[0]} (code {refusal[1]}, "No.").' in err
+    assert [words for words in PYTHON_API if words in err] == []
+    assert len(shell.sandbox.log) == (refusal is not None)
 
 
 def test_the_demo_shows_four_steps_on_three_transports_and_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
@@ -254,6 +370,52 @@ def test_usage(arguments: list[str], code: int, capsys: pytest.CaptureFixture[st
     assert (out or err).strip()
 
 
+def helped(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    with pytest.raises(SystemExit) as exit_:
+        cli.run([*arguments])
+    assert exit_.value.code == 0
+    return capsys.readouterr().out
+
+
+def test_the_overview_names_each_variable_exit_code_and_command_in_80_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    overview = helped(capsys, "--help")
+    assert overview == helped(capsys, "-h") == helped(capsys, "help")
+    for name in (*NAMES, "  0  done", "  1  ", "  2  ", "  3  "):
+        assert name in overview
+    assert "..." not in overview.partition("Commands:")[2]  # no command's line is cut short
+
+
+@pytest.mark.parametrize(
+    "command", ["help", "demo", "sandbox", "token", "invalidate-token", "reverse-token", "request"]
+)
+def test_each_option_of_each_command_is_explained_in_80_columns(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    text = helped(capsys, command, "--help")
+    assert text == helped(capsys, "help", command)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "<" not in text.partition("Options:")[2]  # a type of Python where a name would say more
+    options = text.partition("Options:\n")[2].partition("\n\n")[0].splitlines()
+    assert [line for line in options if line.startswith("  -") and "  " not in line.strip()] == []
+
+
+def test_the_help_of_a_request_names_what_goes_where(capsys: pytest.CaptureFixture[str]) -> None:
+    text = helped(capsys, "request", "--help")
+    for words in ("METHOD", "URL_OR_PATH", "--param NAME=VALUE", "--form NAME=VALUE", "--json JSON", "Examples:"):
+        assert words in text
+
+
+def test_the_help_of_no_command_is_2(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        cli.run(["help", "nonsense"])
+    assert exit_.value.code == 2
+    assert "nonsense" in capsys.readouterr().err
+
+
 def test_without_the_extra_the_command_says_what_to_install() -> None:
     script = "import sys; sys.modules['typer'] = None\nfrom sansauth_io.cli import main\nmain()"
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
@@ -266,6 +428,17 @@ def test_a_terminal_gets_json_indented(shell: Shell, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     _, out, _ = shell.run("request", "GET", "/1.1/followers/ids.json", "--param", "count=1")
     assert out.startswith("{\n  ")
+
+
+@pytest.mark.parametrize("body", [b"", b"not JSON", b'"\\ud800"'])
+def test_a_terminal_gets_what_is_labelled_as_json_and_is_none(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("X_BEARER_TOKEN", "AAAA")
+    shell.sandbox.fail_next(200, body)
+    code, out, _ = shell.run("request", "POST", "/x")
+    assert (code, out.strip()) == (0, body.decode())
 
 
 def test_a_step_that_fails_ends_the_demo(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

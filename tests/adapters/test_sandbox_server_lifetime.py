@@ -125,6 +125,12 @@ def test_only_loopback_is_served(recorder: Recorder, host: str) -> None:
         SandboxServer(recorder, host=host)
 
 
+@pytest.mark.parametrize("port", [-1, 65536, 99999])
+def test_a_port_that_is_none_is_refused(recorder: Recorder, port: int) -> None:
+    with pytest.raises(LocalProtocolError, match=f"1 to 65535.*not {port}"):
+        SandboxServer(recorder, port=port)
+
+
 def test_a_host_that_is_none_is_refused(recorder: Recorder) -> None:
     with pytest.raises(InvalidURL):
         SandboxServer(recorder, host="127.0.0.1/")

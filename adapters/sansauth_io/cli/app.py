@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import signal
 import sys
-import threading
-from types import FrameType
 from typing import Annotated, NoReturn, TypeVar
 
 import typer
-from rich.console import Console
 
 from sansauth import __version__
 from sansauth.call import call
@@ -20,117 +17,138 @@ from sansauth.errors import ApiError, LocalProtocolError, RemoteProtocolError, S
 from sansauth.http import Response, build_request
 from sansauth.identity import Identity
 from sansauth.provider import Provider
-from sansauth.testing import Sandbox
 from sansauth.x import X, invalidate_token, reverse_token, token
 from sansauth_io import system_env
-from sansauth_io.cli.demo import run_demo
+from sansauth_io.cli import manual
 from sansauth_io.cli.settings import As, Credentials
+from sansauth_io.cli.streams import abandon, print_bytes, print_result, read_line, say
 from sansauth_io.cli.transports import Transport, run_over
-from sansauth_io.sandbox_server import SandboxServer
+from sansauth_io.cli.wording import worded
 
 __all__ = ["run"]
 
 T = TypeVar("T")
 
 REFUSED, WRONG_USE, UNREACHABLE = 1, 2, 3
+NO_STDOUT = 1  # a broken pipe too, which is what typer and rich make of it
 
 app = typer.Typer(
     name="sansauth",
-    help="OAuth for X/Twitter, one core on every transport. Credentials come from the environment: X_CONSUMER_KEY, "
-    "X_CONSUMER_SECRET, X_ACCESS_TOKEN, X_ACCESS_TOKEN_SECRET, X_BEARER_TOKEN.",
+    help=manual.OVERVIEW,
+    epilog=manual.START,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,  # its tracebacks show locals, and locals hold secrets
 )
-_eyes = Console(stderr=True, highlight=False, soft_wrap=True)
 
-TransportOption = Annotated[Transport, typer.Option("--transport", help="Which library does the sending.")]
+TransportOption = Annotated[
+    Transport, typer.Option("--transport", metavar="NAME", help="The library that sends: requests, httpx or trio.")
+]
 BaseUrlOption = Annotated[
-    str | None, typer.Option("--base-url", help="Send everything there instead of https://api.x.com.", metavar="URL")
+    str | None,
+    typer.Option("--base-url", metavar="URL", help="Send everything there, and not to https://api.x.com."),
 ]
 
 
 @app.callback(invoke_without_command=True)
 def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     if version:
-        typer.echo(__version__)
+        print_result(__version__)
         raise typer.Exit
 
 
-@app.command()
+@app.command(name="help", short_help="Show the help of a command.")
+def help_command(
+    context: typer.Context,
+    command: Annotated[
+        str | None, typer.Argument(metavar="[COMMAND]", help="The command; none: of all of them.")
+    ] = None,
+) -> None:
+    """Show the help of a command, or of all of them."""
+    app([*([command] if command else []), "--help"], prog_name=context.find_root().info_name)
+
+
+@app.command(short_help="Run every step against a sandbox; needs no account.")
 def demo() -> None:
-    """Run token, an authorised GET, reverse-token and invalidate-token against a sandbox, on each transport."""
-    run_demo(Console(width=None if sys.stdout.isatty() else 118, highlight=False))
+    """Run token, an authorised GET, reverse-token and invalidate-token against a sandbox, on each transport.
+
+    Needs no account and no network: the sandbox is served on this machine, and only for the demo.
+    """
+    from sansauth_io.cli.demo import run_demo  # the sandbox and the tables take time that the others need not spend
+
+    run_demo()
 
 
-@app.command()
-def sandbox(port: Annotated[int, typer.Option(help="The loopback port; 0 takes a free one.")] = 0) -> None:
-    """Serve an X-like provider on this machine until Ctrl-C; prints one JSON line with its address and credentials."""
-    stop = threading.Event()
+@app.command(epilog=manual.SANDBOX, short_help="Serve an X-like provider on this machine.")
+def sandbox(
+    port: Annotated[int, typer.Option(metavar="PORT", help="The loopback port; 0 takes a free one.")] = 0,
+) -> None:
+    """Serve an X-like provider on this machine until Ctrl-C.
 
-    def end(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
+    Prints one JSON line: base_url, consumer_key, consumer_secret, access_token, access_token_secret.
+    """
+    from sansauth_io.cli.serving import serve
 
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, end)
-    served = Sandbox(env=system_env())
-    with SandboxServer(served, port=port) as server:
-        line = {
-            "base_url": server.base_url,
-            "consumer_key": served.app.consumer_key,
-            "consumer_secret": served.app.consumer_secret,
-            "access_token": served.user.access_token,
-            "access_token_secret": served.user.access_token_secret,
-        }
-        typer.echo(json.dumps(line))
-        sys.stdout.flush()
-        _eyes.print("The sandbox is served; Ctrl-C ends it.")
-        stop.wait()
+    serve(port)
 
 
-@app.command(name="token")
+@app.command(name="token", epilog=manual.TOKEN)
 def token_command(transport: TransportOption = Transport.REQUESTS, base_url: BaseUrlOption = None) -> None:
     """Print the application's bearer token."""
     provider = _provider(base_url)
     application = Credentials(os.environ).app()
-    typer.echo(_run(transport, token(application, provider=provider), application, provider))
+    print_result(_run(transport, token(application, provider=provider), application, provider))
 
 
-@app.command(name="invalidate-token")
+@app.command(name="invalidate-token", epilog=manual.INVALIDATE_TOKEN, short_help="Invalidate a bearer token.")
 def invalidate_token_command(
-    access_token: Annotated[str, typer.Argument(metavar="TOKEN", help="The token; - reads it from stdin.")],
+    access_token: Annotated[
+        str, typer.Argument(metavar="TOKEN", help="The bearer token; - reads it from stdin, which `ps` does not show.")
+    ],
     transport: TransportOption = Transport.REQUESTS,
     base_url: BaseUrlOption = None,
 ) -> None:
-    """Invalidate an application's bearer token and print it."""
+    """Invalidate the application's bearer token, and print the token that was invalidated."""
     provider, owner = _provider(base_url), Credentials(os.environ).owner()
-    given = sys.stdin.readline().strip() if access_token == "-" else access_token
+    given = read_line() if access_token == "-" else access_token
+    if not given:
+        raise LocalProtocolError("there is no token to invalidate: give it as TOKEN, or give - and the token on stdin")
     operation = invalidate_token(owner, given, provider=provider, env=system_env())
-    typer.echo(_run(transport, operation, owner, provider))
+    print_result(_run(transport, operation, owner, provider))
 
 
-@app.command(name="reverse-token")
+@app.command(name="reverse-token", epilog=manual.REVERSE_TOKEN)
 def reverse_token_command(transport: TransportOption = Transport.REQUESTS, base_url: BaseUrlOption = None) -> None:
     """Print the string for step 2 of reverse auth."""
     provider = _provider(base_url)
     application = Credentials(os.environ).app()
     operation = reverse_token(application, env=system_env(), provider=provider)
-    typer.echo(_run(transport, operation, application, provider))
+    print_result(_run(transport, operation, application, provider))
 
 
-@app.command()
+@app.command(epilog=manual.REQUEST, short_help="Send an authorised request, print the body.")
 def request(
-    method: Annotated[str, typer.Argument(metavar="METHOD")],
-    url_or_path: Annotated[str, typer.Argument(metavar="URL_OR_PATH")],
+    method: Annotated[str, typer.Argument(metavar="METHOD", help="GET, POST, PUT, DELETE, ...")],
+    url_or_path: Annotated[
+        str, typer.Argument(metavar="URL_OR_PATH", help="A path such as /2/users/me, or a URL of the provider's hosts.")
+    ],
     transport: TransportOption = Transport.REQUESTS,
     base_url: BaseUrlOption = None,
-    param: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for the query; repeatable.")] = None,
-    form: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for a form body; repeatable.")] = None,
-    json_body: Annotated[str | None, typer.Option("--json", help="A JSON body.", metavar="JSON")] = None,
-    as_: Annotated[As, typer.Option("--as", help="Who calls; auto: reading as bearer, writing as user.")] = As.AUTO,
+    param: Annotated[
+        list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="For the query; can be given again.")
+    ] = None,
+    form: Annotated[
+        list[str] | None, typer.Option("--form", metavar="NAME=VALUE", help="For a form body; can be given again.")
+    ] = None,
+    json_body: Annotated[str | None, typer.Option("--json", metavar="JSON", help="The body, as JSON.")] = None,
+    as_: Annotated[As, typer.Option("--as", metavar="WHO", help="Who calls: auto, user, app or bearer.")] = As.AUTO,
 ) -> None:
-    """Send an authorised request and print the answer's body."""
+    """Send an authorised request and print the answer's body.
+
+    The answer's status and content type go to stderr. On a terminal, JSON is indented.
+    """
     provider, caller = _provider(base_url), Credentials(os.environ).caller(method, as_)
     if form and json_body is not None:
         raise LocalProtocolError("a request has one body: give --form or --json")
@@ -143,8 +161,8 @@ def request(
         headers={} if json_body is None else {"content-type": "application/json"},
     )
     response = _run(transport, call(built, caller, provider=provider, env=system_env()), caller, provider)
-    _eyes.print(f"{response.status} {response.media_type}", markup=False)
-    _print_body(response)
+    say(f"{response.status} {response.media_type}")
+    print_bytes(_shown_body(response))
 
 
 def _run(transport: Transport, operation: Operation[T], identity: Identity, provider: Provider) -> T:
@@ -165,26 +183,32 @@ def _pairs(option: str, given: list[str] | None) -> list[tuple[str, str]]:
 def _json(text: str) -> bytes:
     try:
         json.loads(text)
+        return text.encode()
     except ValueError as error:
         raise LocalProtocolError(f"--json is not JSON: {error}") from None
-    return text.encode()
 
 
-def _print_body(response: Response) -> None:
-    body = response.body
+def _shown_body(response: Response) -> bytes:
     if sys.stdout.isatty() and response.media_type.endswith("json"):
-        body = json.dumps(response.json(), indent=2, ensure_ascii=False).encode()
-    sys.stdout.buffer.write(body if body.endswith(b"\n") or not body else body + b"\n")
-    sys.stdout.buffer.flush()
+        with contextlib.suppress(RemoteProtocolError, UnicodeEncodeError):  # as it is, if it is no JSON or no Unicode
+            return json.dumps(response.json(), indent=2, ensure_ascii=False).encode()
+    return response.body
 
 
 def run(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line, and exit with its code."""
+    if sys.stdout is None:  # closed by who started this; nothing is sent whose result would be lost
+        say("stdout is closed, and results go there")
+        raise SystemExit(NO_STDOUT)
     try:
         app(arguments, standalone_mode=True)
     except SansauthError as error:
-        _eyes.print(f"{type(error).__name__}: {error}", markup=False)
+        say(worded(error))
         raise SystemExit(_exit_code(error)) from None
+    except OSError as error:  # of stdout: those of a port, of stdin and of the network have become errors of ours
+        abandon(sys.stdout)
+        say(f"stdout could not be written: {error}")
+        raise SystemExit(NO_STDOUT) from None
     raise SystemExit(0)
 
 

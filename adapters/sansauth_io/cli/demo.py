@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -27,8 +28,9 @@ T = TypeVar("T")
 FOLLOWERS = "/1.1/followers/ids.json"
 
 
-def run_demo(console: Console) -> None:
+def run_demo() -> None:
     """Print one table a transport; raises what a step raises."""
+    console = Console(width=None if sys.stdout.isatty() else 118, highlight=False)
     sandbox = Sandbox(env=system_env())
     with SandboxServer(sandbox) as server:
         provider = X.at(server.base_url)

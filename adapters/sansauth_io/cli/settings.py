@@ -36,6 +36,7 @@ class Credentials:
 
     def user(self) -> OAuth1User:
         """The user, by OAuth 1.0a."""
+        self._need(KEY, SECRET, ACCESS_TOKEN, ACCESS_TOKEN_SECRET)  # first, so that all that is missing is named
         return OAuth1User(self.app(), *self._need(ACCESS_TOKEN, ACCESS_TOKEN_SECRET))
 
     def bearer(self) -> Bearer:
@@ -44,7 +45,7 @@ class Credentials:
 
     def owner(self) -> App | OAuth1User:
         """Who invalidates a token: the user if there is one, else the application."""
-        return self.user() if self._has(ACCESS_TOKEN, ACCESS_TOKEN_SECRET) else self.app()
+        return self.user() if self._means_user() else self.app()
 
     def caller(self, method: str, kind: As) -> Identity:
         """Who sends a request. Unless told: reading prefers a bearer token, writing prefers the user."""
@@ -59,15 +60,18 @@ class Credentials:
                 return self.app()
 
     def _preferred(self, *, reads: bool) -> As:
-        user = [As.USER] if self._has(KEY, SECRET, ACCESS_TOKEN, ACCESS_TOKEN_SECRET) else []
-        bearer = [As.BEARER] if self._has(BEARER) else []
+        user = [As.USER] if self._means_user() else []
+        bearer = [As.BEARER] if BEARER in self._values else []
         return [*(bearer + user if reads else user + bearer), As.APP][0]
 
-    def _has(self, *names: str) -> bool:
-        return all(name in self._values for name in names)
+    def _means_user(self) -> bool:
+        # The half of a user is a mistake to be told of. Passed over, it would make the call one of somebody else.
+        return ACCESS_TOKEN in self._values or ACCESS_TOKEN_SECRET in self._values
 
     def _need(self, *names: str) -> list[str]:
         missing = [name for name in names if name not in self._values]
         if missing:
-            raise WrongIdentity(f"set {' and '.join(missing)} in the environment")
+            held = [name for name in names if name in self._values]
+            beside = f", beside {' and '.join(held)}, which is there" if held else ""
+            raise WrongIdentity(f"set {' and '.join(missing)} in the environment{beside}")
         return [self._values[name] for name in names]

@@ -61,7 +61,7 @@ def shown_response(response: Response) -> str:
     text = _JSON_MEMBER.sub(lambda match: f'"{match[1]}":"{_masked(match[1], match[2])}"', response.text)
     if text.startswith("OAuth "):
         text = _OAUTH_VALUE.sub(lambda match: f'{match[1]}="{_masked(match[1], match[2])}"', text)
-    return f"{response.status}\n{text if len(text) <= BODY_CHARACTERS else text[: BODY_CHARACTERS - 1] + '…'}"
+    return f"{response.status}\n{text if len(text) <= BODY_CHARACTERS else text[: BODY_CHARACTERS - 3] + '...'}"
 
 
 def _masked(name: str, value: str) -> str:

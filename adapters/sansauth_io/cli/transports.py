@@ -10,6 +10,7 @@ from typing import TypeVar, assert_never
 
 from sansauth.effects import Operation
 from sansauth.env import Env
+from sansauth.errors import LocalProtocolError
 from sansauth.identity import Identity
 from sansauth.provider import Provider
 
@@ -52,7 +53,14 @@ def _over_httpx(operation: Operation[T], identity: Identity, provider: Provider,
     from sansauth_io.httpx import AsyncClient
 
     async def run() -> T:
-        async with AsyncClient(identity, provider=provider, env=env) as client:
+        try:
+            made = AsyncClient(identity, provider=provider, env=env)
+        except (OSError, ValueError, ImportError) as error:  # it reads proxies and certificates when it is made
+            raise LocalProtocolError(
+                f"httpx does not take the environment's proxies or certificates ({type(error).__name__}); check the "
+                "variables HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR"
+            ) from None
+        async with made as client:
             return await client.run(operation)
 
     return asyncio.run(run())
