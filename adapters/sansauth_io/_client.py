@@ -30,7 +30,7 @@ from sansauth.http import HeaderFields, Headers, Response, build_request
 from sansauth.identity import Identity, app_of
 from sansauth.provider import Provider
 from sansauth.secret import Secret
-from sansauth.x.bearer_token import invalidate_and_forget, token
+from sansauth.x.bearer_token import invalidate_and_forget, obtain_and_keep
 from sansauth.x.reverse_auth import reverse_token
 from sansauth_io._arguments import required
 
@@ -130,8 +130,8 @@ def verb(word: str, function: Callable[Concatenate[Caller, str, P], Operation[T]
 
 @operation
 def _token(caller: Caller, /, **options: Value) -> Steps[Secret]:
-    """Obtain the application's bearer token; see `sansauth.x.token`."""
-    obtaining = token(app_of(caller.identity), provider=caller.provider, env=caller.env, **options)
+    """Obtain the application's bearer token, which its calls then bear; see `sansauth.x.token`."""
+    obtaining = obtain_and_keep(app_of(caller.identity), provider=caller.provider, env=caller.env, **options)
     del options  # as in `method`
     return (yield from obtaining)
 

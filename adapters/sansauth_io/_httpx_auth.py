@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 from sansauth.call import authorise, authorise_held, held_credentials, is_renewable
 from sansauth.env import Env
 from sansauth.errors import LocalProtocolError
-from sansauth.http import FORM, Request, Response
+from sansauth.http import FORM, Request
 from sansauth.identity import Identity
+from sansauth.oauth1.send import Exchange
 from sansauth.provider import Provider
 from sansauth_io import system_env
 from sansauth_io._client import Caller
 from sansauth_io._httpx_body import HttpxClient, Library, exact_url
+from sansauth_io._wire import authorization_of, refusal_seen
 
 if TYPE_CHECKING:
     import httpx
@@ -75,26 +77,25 @@ class ClientAuthFlows(Generic[RequestT, ResponseT]):
         _apply(self._library, signed, plain)
         response = cast("httpx.Response", (yield request))
         # The answer to another request, which a redirect made, says nothing of our token.
-        if response.request is not plain or not await self._is_renewable(response):
+        if response.request is not plain or response.status_code != 401:
             return
-        renewed = await self._authorise(unsigned, rejected=signed)
+        refused = refusal_seen(signed, 401, response.headers.get("date"), await response.aread())
+        if not self._is_renewable(refused):
+            return
+        renewed = await self._authorise(unsigned, refused)
         if self._is_replayable(plain):
             _apply(self._library, renewed, plain)
             yield request
 
-    async def _authorise(self, unsigned: Request, rejected: Request | None = None) -> Request:
+    async def _authorise(self, unsigned: Request, refused: Exchange | None = None) -> Request:
         caller = self._client.caller
         return await self._client.run(
-            authorise(unsigned, caller.identity, provider=caller.provider, env=caller.env, rejected=rejected)
+            authorise(unsigned, caller.identity, provider=caller.provider, env=caller.env, refused=refused)
         )
 
-    async def _is_renewable(self, response: httpx.Response) -> bool:
-        if response.status_code != 401:
-            return False
-        await response.aread()
-        # Without its headers, which the user may see as they are, but which we would have to refuse.
-        answer = Response(response.status_code, (), response.content)
-        return is_renewable(answer, self._client.caller.identity, self._client.caller.provider)
+    def _is_renewable(self, refused: Exchange) -> bool:
+        caller = self._client.caller
+        return is_renewable(refused, caller.identity, caller.provider, caller.env)
 
     def _is_replayable(self, request: httpx.Request) -> bool:
         try:
@@ -119,5 +120,5 @@ def _to_core(request: httpx.Request) -> Request:
 
 def _apply(library: Library, signed: Request, request: httpx.Request) -> None:
     """Put what was signed into the library's request."""
-    request.headers["authorization"] = signed.headers["authorization"]
+    request.headers["authorization"] = authorization_of(signed)
     request.url = exact_url(library, signed)

@@ -18,6 +18,7 @@ from sansauth.errors import (
     TransportError,
 )
 from sansauth.http import Headers, Request, Response
+from sansauth.oauth1.send import Exchange
 
 __all__ = [
     "MAX_RESPONSE_BYTES",
@@ -136,6 +137,23 @@ class Answer:
 
     def _malformed(self, what: str) -> RemoteProtocolError:
         return RemoteProtocolError(f"{self._origin}: {what} (status {self._status})")
+
+
+def refusal_seen(signed: Request, status: int, date: str | None, content: bytes) -> Exchange:
+    """An exchange of a user's own session, as far as it decides whether the request is authorised anew.
+
+    Of the headers only `Date`: the user may see the others as they are, but we would have to refuse some.
+    """
+    known = {"date": date} if date is not None and date.isascii() and date.isprintable() else {}
+    return Exchange(signed, Response(status, known, content))
+
+
+def authorization_of(signed: Request) -> str:
+    """What goes into the header of a user's own request; `LocalProtocolError` if the signature stands elsewhere."""
+    value = signed.headers.get("authorization")
+    if value is None:
+        raise LocalProtocolError("on a session of yours, a signature goes into the header; use a client's own methods")
+    return value
 
 
 def content_length(values: Iterable[str]) -> int:

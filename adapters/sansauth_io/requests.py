@@ -22,14 +22,16 @@ from requests.auth import AuthBase
 from sansauth.call import authorise, authorise_held, held_credentials, is_renewable
 from sansauth.effects import DEFAULT_TIMEOUTS, Timeouts
 from sansauth.env import Env
-from sansauth.http import FORM, Request, Response
+from sansauth.http import FORM, Request
 from sansauth.identity import Identity
+from sansauth.oauth1.send import Exchange
 from sansauth.provider import Provider
 from sansauth.x.presets import X
 from sansauth_io import system_env
 from sansauth_io._client import Caller, SyncClient
 from sansauth_io._driver_sync import SyncDriver
 from sansauth_io._requests_transport import RequestsTransport
+from sansauth_io._wire import authorization_of, refusal_seen
 from sansauth_io.stores.protocol import Store
 
 __all__ = ["Auth", "Client"]
@@ -104,9 +106,12 @@ class _ClientAuth(AuthBase):
 
         def renew(response: requests.Response, **settings: object) -> requests.Response:
             # The answer to another request, which a redirect made, says nothing of our token.
-            if response.request is not r or not self._is_renewable(response):
+            if response.request is not r or response.status_code != 401:
                 return response
-            renewed = self._authorise(unsigned, rejected=signed)
+            refused = refusal_seen(signed, 401, response.headers.get("date"), response.content)
+            if not self._is_renewable(refused):
+                return response
+            renewed = self._authorise(unsigned, refused)
             body = cast("object", r.body)
             if not isinstance(body, (bytes, str, type(None))):
                 return response  # a stream, and it is used up
@@ -121,17 +126,14 @@ class _ClientAuth(AuthBase):
         _response_hooks(r).append(renew)
         return _apply(signed, r)
 
-    def _is_renewable(self, response: requests.Response) -> bool:
-        if response.status_code != 401:
-            return False
-        # Without its headers, which the user may see as they are, but which we would have to refuse.
-        answer = Response(response.status_code, (), response.content)
-        return is_renewable(answer, self._client.caller.identity, self._client.caller.provider)
+    def _is_renewable(self, refused: Exchange) -> bool:
+        caller = self._client.caller
+        return is_renewable(refused, caller.identity, caller.provider, caller.env)
 
-    def _authorise(self, unsigned: Request, rejected: Request | None = None) -> Request:
+    def _authorise(self, unsigned: Request, refused: Exchange | None = None) -> Request:
         caller = self._client.caller
         return self._client.run(
-            authorise(unsigned, caller.identity, provider=caller.provider, env=caller.env, rejected=rejected)
+            authorise(unsigned, caller.identity, provider=caller.provider, env=caller.env, refused=refused)
         )
 
 
@@ -147,7 +149,7 @@ def _to_core(prepared: requests.PreparedRequest) -> Request:
 
 def _apply(signed: Request, prepared: requests.PreparedRequest) -> requests.PreparedRequest:
     prepared.url = signed.url  # what is signed is what is sent
-    prepared.headers["Authorization"] = signed.headers["authorization"]
+    prepared.headers["Authorization"] = authorization_of(signed)
     _response_hooks(prepared).append(_drop_credentials)
     return prepared
 

@@ -8,7 +8,8 @@ from sansauth.errors import ApiError, InvalidOrExpiredToken, UnsupportedAuthenti
 from sansauth.http import Request, Response
 from sansauth.identity import App, Bearer, Identity, OAuth1User
 from sansauth.lifecycle import app_bearer
-from sansauth.oauth1 import sign
+from sansauth.oauth1.send import Exchange, learn_clock_skew, sign_timely, told_time
+from sansauth.oauth1.signer import prepared
 from sansauth.provider import Provider
 from sansauth.refusal import read_refusal
 
@@ -24,31 +25,40 @@ def call(
     """Send `request` as `identity`, and return the answer if it is a success.
 
     `OAuth1User` signs (RFC 5849); `Bearer` and `App` bear their token (RFC 6750), and an `App` without one fetches it
-    once. When the service says that the app's own fetched token is invalid, a new one is fetched, once. Raises
+    once. When the service says that the app's own fetched token is invalid, a new one is fetched, once; when it says
+    that a signature's timestamp is out of range, its clock is learned and the request signed again, once. Raises
     `ApiError` for a refusal, `ForeignHost` before anything is sent to a host that is not the provider's.
     """
     signed = yield from authorise(request, identity, provider=provider, env=env)
     response = yield from Send(signed, timeouts)
-    if is_renewable(response, identity, provider):
-        signed = yield from authorise(request, identity, provider=provider, env=env, rejected=signed)
+    refused = Exchange(signed, response)
+    if is_renewable(refused, identity, provider, env):
+        signed = yield from authorise(request, identity, provider=provider, env=env, refused=refused)
         response = yield from Send(signed, timeouts)
     return judge(response, identity, provider, request=signed)
 
 
 @operation
 def authorise(
-    request: Request, identity: Identity, *, provider: Provider, env: Env, rejected: Request | None = None
+    request: Request, identity: Identity, *, provider: Provider, env: Env, refused: Exchange | None = None
 ) -> Steps[Request]:
-    """The request with the identity's credentials, fetched if they must be.
+    """The request with the identity's credentials, fetched if they must be, and by the service's clock if it is known.
 
-    `rejected` is the authorised request that the service refused, if `is_renewable` said so: its token is replaced.
+    `refused` is what the service refused, if `is_renewable` said so: its token is replaced, or its timestamp.
     """
     provider.admit(request)
-    if isinstance(identity, App):
-        stale = rejected.headers["authorization"].removeprefix("Bearer ") if rejected is not None else None
-        token = yield from app_bearer(identity, provider, rejected=stale)
-        identity = Bearer(token)
-    return authorise_held(request, identity, provider=provider, env=env)
+    match identity:
+        case App():
+            stale = refused.request.headers["authorization"].removeprefix("Bearer ") if refused is not None else None
+            token = yield from app_bearer(identity, provider, rejected=stale)
+            return authorise_held(request, Bearer(token), provider=provider, env=env)
+        case OAuth1User():
+            theirs = told_time(refused.response, provider, env) if refused is not None else None
+            if theirs is not None:
+                yield from learn_clock_skew(theirs, provider, env)
+            return (yield from sign_timely(request, identity, provider=provider, env=env))
+        case _:
+            return authorise_held(request, identity, provider=provider, env=env)
 
 
 def authorise_held(request: Request, identity: Identity, *, provider: Provider, env: Env) -> Request:
@@ -58,7 +68,7 @@ def authorise_held(request: Request, identity: Identity, *, provider: Provider, 
         case Bearer(token=token):
             return request.with_header("authorization", f"Bearer {token}")
         case user:
-            return sign(request, user, timestamp=env.timestamp(), nonce=env.nonce())
+            return prepared(user, provider.signing).sign(request, timestamp=env.timestamp(), nonce=env.nonce())
 
 
 def held_credentials(identity: Identity) -> Bearer | OAuth1User:
@@ -77,11 +87,19 @@ def require_identity(identity: object) -> None:
         raise WrongIdentity(f"a call is made as App, Bearer or OAuth1User, not as {type(identity).__name__}")
 
 
-def is_renewable(response: Response, identity: Identity, provider: Provider) -> bool:
-    """Whether the answer refuses a token that this identity can replace: the app's own, fetched, now invalid."""
-    if response.status != 401 or not isinstance(identity, App) or identity.bearer_token is not None:
-        return False
-    return isinstance(read_refusal(response, provider), InvalidOrExpiredToken)
+def is_renewable(refused: Exchange, identity: Identity, provider: Provider, env: Env) -> bool:
+    """Whether the answer refuses what this identity can replace.
+
+    That is an app's own token, fetched, now invalid; and a signature's timestamp, if the answer tells the time.
+    """
+    match identity:
+        case App(bearer_token=None):
+            answer = refused.response
+            return answer.status == 401 and isinstance(read_refusal(answer, provider), InvalidOrExpiredToken)
+        case OAuth1User():
+            return told_time(refused.response, provider, env) is not None
+        case _:
+            return False
 
 
 def judge(response: Response, identity: Identity, provider: Provider, *, request: Request) -> Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sansauth import (
@@ -9,10 +11,12 @@ from sansauth import (
     Bearer,
     Flow,
     Identity,
+    Load,
     OAuth1User,
     Request,
     Response,
     Send,
+    Signing,
     Stored,
     Timeouts,
     build_request,
@@ -20,6 +24,8 @@ from sansauth import (
 )
 from sansauth.call import authorise, authorise_held, call, held_credentials, is_renewable, judge, require_identity
 from sansauth.oauth1 import sign
+from sansauth.oauth1.send import Exchange, clock_skew_key
+from sansauth.testing.http_date import http_date
 from sansauth.tokens import AppToken, app_token_key
 from sansauth.x import X
 
@@ -51,7 +57,7 @@ class TestScheme:
         script = Script([OK])
         assert script.run(call(POST, USER, provider=X, env=ENV)) is OK
         assert script.sent == [sign(POST, USER, timestamp=TIMESTAMP, nonce=NONCE)]
-        assert script.log == ["Send"]
+        assert script.log == ["Load", "Send"]  # what is known of the service's clock
 
     @pytest.mark.parametrize(
         ("identity", "token"), [(BEARER, "held-token"), (App("CK", "CS", "given-token"), "given-token")]
@@ -155,7 +161,7 @@ class TestRenewal:
         script = Script([GONE], stored("old"))
         with pytest.raises(errors.InvalidOrExpiredToken):
             script.run(call(REQUEST, identity, provider=X, env=ENV))
-        assert script.log == ["Send"]
+        assert [step for step in script.log if step != "Load"] == ["Send"]
 
     @pytest.mark.parametrize(
         "response",
@@ -172,7 +178,7 @@ class TestRenewal:
         ],
     )
     def test_no_other_answer_renews(self, response: Response) -> None:
-        assert not is_renewable(response, APP, X)
+        assert not is_renewable(Exchange(REQUEST, response), APP, X, ENV)
         script = Script([response], stored("old"))
         with pytest.raises(errors.ApiError):
             script.run(call(REQUEST, APP, provider=X, env=ENV))
@@ -199,6 +205,47 @@ class TestRenewal:
         assert bearers(script) == ["old"]
 
 
+class TestAWrongClock:
+    """X's code 135: the call learns the service's time and is signed once more."""
+
+    LATE = Response(
+        401, {"date": http_date(TIMESTAMP + 900)}, json_answer(401, {"errors": [{"code": 135, "message": "x"}]}).body
+    )
+
+    def test_the_first_call_takes_one_more_try_and_the_second_none(self) -> None:
+        script = Script([self.LATE, OK, OK])
+        for _ in range(2):
+            assert script.run(call(REQUEST, USER, provider=X, env=ENV)) is OK
+        signed = [sign(REQUEST, USER, timestamp=TIMESTAMP + skew, nonce=NONCE) for skew in (0, 900, 900)]
+        assert script.sent == signed
+        assert set(script.records) == {clock_skew_key(X)}
+
+    def test_a_second_refusal_comes_out(self) -> None:
+        with pytest.raises(errors.TimestampOutOfRange, match="clock"):
+            Script([self.LATE, self.LATE]).run(call(REQUEST, USER, provider=X, env=ENV))
+
+    @pytest.mark.parametrize("identity", [BEARER, App("CK", "CS", "given"), APP])
+    def test_who_signs_nothing_learns_nothing(self, identity: Identity) -> None:
+        assert not is_renewable(Exchange(REQUEST, self.LATE), identity, X, ENV)
+        script = Script([self.LATE], stored("old"))
+        with pytest.raises(errors.TimestampOutOfRange):
+            script.run(call(REQUEST, identity, provider=X, env=ENV))
+
+    def test_without_a_date_there_is_nothing_to_learn(self) -> None:
+        assert not is_renewable(Exchange(REQUEST, refusal_answer(401, 135)), USER, X, ENV)
+        script = Script([refusal_answer(401, 135)])
+        with pytest.raises(errors.TimestampOutOfRange):
+            script.run(call(REQUEST, USER, provider=X, env=ENV))
+
+    def test_a_call_is_signed_as_its_service_wants_it(self) -> None:
+        service = replace(X, signing=Signing("HMAC-SHA256", realm="Photos"))
+        flow = Script([OK])
+        flow.run(call(REQUEST, USER, provider=service, env=ENV))
+        expected = sign(REQUEST, USER, timestamp=TIMESTAMP, nonce=NONCE, method="HMAC-SHA256", realm="Photos")
+        assert flow.sent == [expected]
+        assert authorise_held(REQUEST, USER, provider=service, env=ENV) == expected
+
+
 class TestAuthorise:
     def test_it_gives_the_request_that_call_would_send(self) -> None:
         for identity in IDENTITIES:
@@ -210,8 +257,9 @@ class TestAuthorise:
 
     def test_a_rejected_request_is_authorised_anew(self) -> None:
         script = Script([token_answer("new")], stored("old"))
-        rejected = REQUEST.with_header("authorization", "Bearer old")
-        authorised = script.run(authorise(REQUEST, APP, provider=X, env=ENV, rejected=rejected))
+        refused = Exchange(REQUEST.with_header("authorization", "Bearer old"), GONE)
+        assert is_renewable(refused, APP, X, ENV)
+        authorised = script.run(authorise(REQUEST, APP, provider=X, env=ENV, refused=refused))
         assert authorised.headers["authorization"] == "Bearer new"
 
     def test_what_is_held_needs_no_effect(self) -> None:
@@ -307,6 +355,8 @@ class TestJudge:
 def test_a_user_of_an_app_with_a_token_still_signs() -> None:
     user = OAuth1User(App("CK", "CS", "given"), "t", "s")
     flow = Flow(call(REQUEST, user, provider=X, env=ENV))
+    assert flow.effect == Load(clock_skew_key(X))
+    flow.resume(None)
     assert flow.request.headers["authorization"].startswith("OAuth ")
 
 
