@@ -157,7 +157,7 @@ print(*sorted(set(sys.modules) - before))
 # Everything the core can do, once; `{name}` is filled in by nobody: this runs as it stands.
 EXERCISE = """
 import pickle
-from sansauth import App, Bearer, Env, Flow, OAuth1User, Request, Response, build_request, errors
+from sansauth import App, Bearer, Env, Flow, Load, OAuth1User, Request, Response, Save, State, build_request, errors
 from sansauth.call import call
 from sansauth.effects import Exclusive, Stored
 from sansauth.lifecycle import forget_app_bearer
@@ -171,9 +171,18 @@ user = OAuth1User(app, "t", "s")
 json = {"content-type": "application/json"}
 
 
-def after(operation, response):
-    flow = Flow(operation)
-    flow.receive(response)
+def after(operation, *responses):
+    flow, records, answers = Flow(operation), {}, list(responses)
+    while flow.state is State.WAITING:
+        match flow.effect:
+            case Load(key):
+                flow.resume(records.get(key))
+            case Save(key, data, expected):
+                records[key] = Stored(data, (expected or 0) + 1)
+                flow.resume((expected or 0) + 1)
+            case _:
+                flow.receive(answers.pop(0))
+    assert not answers
     return flow.result
 
 
@@ -192,6 +201,8 @@ build_request("POST", "https://api.x.com/", json={"a": 1})
 pickle.loads(pickle.dumps(post))
 
 assert after(call(post, user, provider=X, env=env), Response(204)).status == 204
+late = Response(401, {**json, "date": "Sun, 06 Nov 1994 08:49:37 GMT"}, b'{"errors":[{"code":135,"message":"late"}]}')
+assert after(call(post, user, provider=X, env=env), late, Response(204)).status == 204
 assert after(call(post, Bearer("b"), provider=X, env=env), Response(204)).status == 204
 
 flow = Flow(call(post, app, provider=X, env=env))
