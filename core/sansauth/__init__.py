@@ -18,6 +18,7 @@ from sansauth._version import __version__
 # Not imported from typing, which would take most of the time of `import sansauth`; type checkers know it by its name.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sansauth.awaiting import AwaitingUser
     from sansauth.effects import (
         Effect,
         Exclusive,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_CURSOR",
     "App",
+    "AwaitingUser",
     "Bearer",
     "Effect",
     "Endpoints",
@@ -74,6 +76,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "awaiting": ("AwaitingUser",),
     "effects": (
         "Effect", "Exclusive", "Load", "Operation", "Save", "Send", "Sleep", "Steps", "Stored", "Timeouts", "operation",
     ),

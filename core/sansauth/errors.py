@@ -60,8 +60,12 @@ No secret is ever an argument of one of these.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sansauth.ratelimit import RateLimit
+
+if TYPE_CHECKING:
+    from sansauth.oauth1.received import Fault
 
 __all__ = [
     "AccountLocked",
@@ -430,7 +434,14 @@ class RemoteProtocolError(ProtocolError):
 
 
 class InvalidSignature(RemoteProtocolError):
-    """A received request is not what its sender claims: see the message for the part that is wrong."""
+    """A received request is not what its sender claims: see the message for the part that is wrong.
+
+    `fault` names that part for a program; None where there is but one.
+    """
+
+    def __init__(self, message: str, *, fault: Fault | None = None) -> None:
+        super().__init__(message)
+        self.fault = fault
 
 
 class StoreError(SansauthError):

@@ -70,6 +70,7 @@ _ASSIGNED = re.compile(
     r"(\w++[\"']?\s*+[=:]\s*+)[\"']?[^\s&\"',;<>]+"
 )
 _SCHEME = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9\-._~+/%]{8,}=*")
+_PROBLEM = re.compile(r"\boauth_problem=[\"']?([a-z_]{1,40})")
 # With the line separators, the overrides of writing direction, and surrogates, which no log can encode.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 
@@ -80,7 +81,7 @@ def read_refusal(response: Response, provider: Provider, *, request: Request | N
     `request` is what was refused: whatever it carried as a credential is masked in the error's text. `hint` is used
     where the provider's table has none for the codes.
     """
-    codes, text = _read_body(response)
+    codes, text = _read(response)
     table = provider.errors
     known = next((code for code in codes if code in table.types), None)
     kind = table.types[known] if known is not None else _kind_by_status(response.status)
@@ -99,7 +100,7 @@ def read_refusal(response: Response, provider: Provider, *, request: Request | N
 
 def refuse_codes(response: Response, provider: Provider, *, request: Request | None = None) -> None:
     """Raise the error of an answer whose status says success but whose body has one of the provider's error codes."""
-    codes, _ = _read_body(response)
+    codes, _ = _read(response)
     if any(code in provider.errors.types for code in codes):
         raise read_refusal(response, provider, request=request)
 
@@ -118,6 +119,13 @@ def _redirect_hint(response: Response) -> str:
 def _transaction_id(response: Response, provider: Provider, credentials: Iterable[str]) -> str | None:
     found = (response.headers.get(name) for name in provider.transaction_headers)
     return next((_shown(value, credentials) for value in found if value), None)
+
+
+def _read(response: Response) -> tuple[tuple[int | str, ...], str]:
+    """Codes and text of an answer: those of the body, and the problem that OAuth Problem Reporting names."""
+    codes, text = _read_body(response)
+    reported = _PROBLEM.search(text) or _PROBLEM.search(response.headers.get("www-authenticate") or "")
+    return (*codes, *_codes(reported.groups() if reported else ())), text
 
 
 def _read_body(response: Response) -> tuple[tuple[int | str, ...], str]:

@@ -12,10 +12,12 @@ import pytest
 
 from sansauth import (
     App,
+    AwaitingUser,
     Bearer,
     Flow,
     Headers,
     OAuth1User,
+    Operation,
     Request,
     Response,
     Save,
@@ -28,10 +30,22 @@ from sansauth import (
 from sansauth.call import authorise_held, call
 from sansauth.effects import Exclusive
 from sansauth.encoding import decode, encode
-from sansauth.oauth1 import sign
+from sansauth.oauth1 import TokenCredentials, login, sign, xauth
+from sansauth.oauth1.credentials import TemporaryCredentials
 from sansauth.refusal import read_refusal
 from sansauth.tokens import AppToken, app_token_key
-from sansauth.x import X, invalidate_token, reverse_token, token
+from sansauth.x import (
+    X,
+    begin_login,
+    echo_headers,
+    echo_request,
+    finish_login,
+    invalidate_access_token,
+    invalidate_token,
+    reverse_access_token,
+    reverse_token,
+    token,
+)
 
 from .support import ENV, Script, json_answer, refusal_answer, secrets_in, token_answer
 
@@ -56,6 +70,17 @@ POST = build_request(
 ISSUED = token_answer(FETCHED)
 KEY = app_token_key(APP, X)
 RECORD = Stored(AppToken(FETCHED).to_bytes(), 1)
+REQUEST_TOKEN = "canary-request-token"
+REQUEST_SECRET = "canary-request-secret"
+VERIFIER = "canary-verifier"
+WAITING = AwaitingUser(
+    "oauth1", f"https://a/?oauth_token={REQUEST_TOKEN}", 2**40, X.origin, "oob", REQUEST_TOKEN, REQUEST_SECRET
+)
+CALLED_BACK = f"https://app.test/back?oauth_token={REQUEST_TOKEN}&oauth_verifier={VERIFIER}"
+SIGNED_FOR_REVERSE = f'OAuth oauth_token="{FETCHED}", oauth_signature="{PASSWORD}"'
+ECHO = echo_headers(USER, env=ENV)
+TEMPORARY_ANSWER = f"oauth_token={REQUEST_TOKEN}&oauth_token_secret={REQUEST_SECRET}&oauth_callback_confirmed=true"
+GRANTED_ANSWER = f"oauth_token={FETCHED}&oauth_token_secret={FETCHED}"
 
 
 def values() -> Iterator[object]:
@@ -70,12 +95,33 @@ def values() -> Iterator[object]:
     yield from (Send(POST), Save(KEY, RECORD.data, 1), RECORD, KEY)
     yield from (token(APP), invalidate_token(APP, FETCHED), call(POST, USER, provider=X, env=ENV))
     yield Exclusive(KEY, token(APP))
+    yield from (WAITING, ECHO, echo_request(ECHO, allowed=[ECHO["x-auth-service-provider"]]))
+    yield login.parse_callback(WAITING, CALLED_BACK)
+    yield TemporaryCredentials(REQUEST_TOKEN, REQUEST_SECRET)
+    yield TokenCredentials(FETCHED, FETCHED, "7", "xapi", (("session", FETCHED),))
+    yield TokenCredentials(FETCHED, FETCHED).user(APP)
+    for coming in logins():
+        yield coming
+        flow = Flow(coming)
+        while not isinstance(flow.effect, Send):
+            yield from (flow, flow.effect)
+            flow.resume(1 if isinstance(flow.effect, Save) else None)
+        yield from (flow, flow.effect, flow.request)
     for operation in (token(APP), invalidate_token(USER, FETCHED, env=ENV), reverse_token(APP, env=ENV)):
         flow = Flow(operation)
         yield from (flow, flow.effect, flow.request)
     done = Flow(token(APP))
     done.receive(ISSUED)
     yield from (done, done.result)
+
+
+def logins() -> Iterator[Operation[object]]:
+    """The operations by which users come and go."""
+    yield begin_login(APP, env=ENV)
+    yield finish_login(APP, WAITING, CALLED_BACK, env=ENV)
+    yield xauth(APP, "name", PASSWORD, provider=X, env=ENV)
+    yield reverse_access_token(USER, APP, SIGNED_FOR_REVERSE, env=ENV)
+    yield invalidate_access_token(USER, env=ENV)
 
 
 @pytest.mark.parametrize("value", list(values()), ids=lambda value: type(value).__name__)
@@ -96,6 +142,12 @@ def failing() -> dict[str, Callable[[], object]]:
 
     def raising(error: Exception) -> object:
         raise error
+
+    def come(operation: Operation[object], response: str, status: int = 200) -> object:
+        return Script([Response(status, {"content-type": "text/html"}, response.encode())]).run(operation)
+
+    def finish(answer: str) -> Operation[object]:
+        return login.finish_login(APP, WAITING, answer, provider=X, env=ENV)
 
     def receive(operation: object, response: Response) -> object:
         flow = Flow(operation)  # type: ignore[arg-type, var-annotated]
@@ -140,6 +192,34 @@ def failing() -> dict[str, Callable[[], object]]:
             read_refusal(refusal_answer(401, 32, f"{signed.headers['authorization']} {signature}"), X, request=signed)
         ),
         "redirect": lambda: raising(read_refusal(Response(302, {"location": f"https://a/?code={PASSWORD}"}), X)),
+        "saved-login": lambda: AwaitingUser.from_json(WAITING.to_json()[:-1]),
+        "saved-login-url": lambda: AwaitingUser.from_json(WAITING.to_json().replace("https://a/", "x")),
+        "login-begun": lambda: come(begin_login(APP, env=ENV), TEMPORARY_ANSWER.replace("true", "false")),
+        "login-begun-json": lambda: come(begin_login(APP, env=ENV), json.dumps({"oauth_token": REQUEST_TOKEN})),
+        "login-refused": lambda: come(begin_login(APP, env=ENV), TEMPORARY_ANSWER, 401),
+        "login-denied": lambda: Flow(finish(f"?denied={REQUEST_TOKEN}")),
+        "login-foreign": lambda: Flow(finish(f"?oauth_token={PASSWORD}&oauth_verifier={VERIFIER}")),
+        "login-twice": lambda: Flow(finish(f"{CALLED_BACK}&oauth_verifier={VERIFIER}")),
+        "login-no-verifier": lambda: Flow(finish(f"?oauth_token={REQUEST_TOKEN}")),
+        "login-surrogate": lambda: Flow(finish(f"?oauth_token={REQUEST_TOKEN}\ud800&oauth_verifier={VERIFIER}")),
+        "login-used": lambda: Flow(finish(CALLED_BACK)).fail(errors.Conflict("changed")),
+        "login-pin": lambda: come(finish(CALLED_BACK), f"Invalid oauth_verifier {VERIFIER} {REQUEST_TOKEN}", 401),
+        "login-granted": lambda: come(finish(CALLED_BACK), GRANTED_ANSWER + "&oauth_token=x"),
+        "login-granted-again": lambda: come(finish(CALLED_BACK), f"oauth_token={REQUEST_TOKEN}&oauth_token_secret=s"),
+        "xauth": lambda: come(xauth(APP, "n", PASSWORD, provider=X, env=ENV), f"bad {PASSWORD}", 401),
+        "xauth-empty": lambda: Flow(xauth(APP, "", PASSWORD, provider=X, env=ENV)),
+        "xauth-surrogate": lambda: Flow(xauth(APP, "n", PASSWORD + "\ud800", provider=X, env=ENV)),
+        "xauth-granted": lambda: come(xauth(APP, "n", PASSWORD, provider=X, env=ENV), f"oauth_token={FETCHED}"),
+        "reverse-string": lambda: Flow(reverse_access_token(USER, APP, PASSWORD, env=ENV)),
+        "reverse-refused": lambda: come(
+            reverse_access_token(USER, APP, SIGNED_FOR_REVERSE, env=ENV), f"bad {SIGNED_FOR_REVERSE}", 401
+        ),
+        "invalidated-user": lambda: come(invalidate_access_token(USER, env=ENV), f"bad {ACCESS_TOKEN}", 401),
+        "echo": lambda: echo_request(ECHO, allowed=["https://a/"]),
+        "echo-scheme": lambda: echo_request(
+            [("x-auth-service-provider", "https://a/"), ("x-verify-credentials-authorization", PASSWORD)],
+            allowed=["https://a/"],
+        ),
         "flow": lambda: Flow(token(APP)).resume(PASSWORD),
         "fail": lambda: Flow(token(APP)).fail(PASSWORD),  # type: ignore[arg-type]
     }
@@ -155,16 +235,27 @@ def test_no_error_shows_a_secret_in_its_text_its_arguments_or_its_traceback(name
     assert [text for text in shown if CANARY in text] == []
 
 
-FROM_AN_ANSWER = ["record", "token-type", "token-crlf", "token-text", "token-list", "invalidate", "invalidated", "reverse"]
+FROM_AN_ANSWER = [
+    "record",
+    "token-type",
+    "token-crlf",
+    "token-text",
+    "token-list",
+    "invalidate",
+    "invalidated",
+    "reverse",
+]
+# And what a user brought: a password, a verifier, the login that was kept for them.
+FROM_A_USER = [name for name in failing() if name.startswith(("login", "saved-login", "xauth", "reverse-", "echo"))]
 
 
-@pytest.mark.parametrize("name", FROM_AN_ANSWER)
+@pytest.mark.parametrize("name", [*FROM_AN_ANSWER, *FROM_A_USER])
 def test_no_frame_of_ours_shows_what_a_service_issued(name: str) -> None:
     """For tracebacks that show the locals of their frames, as error reporters and rich do."""
     with pytest.raises(errors.SansauthError) as caught:
         failing()[name]()
-    frames = [entry.frame for entry in caught.traceback if "sansauth" in entry.frame.code.path.__str__()]
-    ours = [frame for frame in frames if "tests" not in str(frame.code.path)]
+    frames = [entry.frame for entry in caught.traceback]
+    ours = [frame for frame in frames if str(frame.f_globals["__name__"]).startswith("sansauth")]
     assert ours
     shown = [(frame.code.name, key, repr(value)) for frame in ours for key, value in frame.f_locals.items()]
     assert [entry for entry in shown if CANARY in entry[2]] == []

@@ -260,6 +260,8 @@ def test_a_form_has_no_body_hash_and_an_empty_body_has_one() -> None:
     signer = Signer(SIGNER, Signing(body_hash=True))
     assert "oauth_body_hash" not in header_parameters(signer.sign(POST, timestamp=1, nonce="n"))
     assert header_parameters(signer.sign(GET, timestamp=1, nonce="n"))["oauth_body_hash"] == body_hash(b"")
+    bare = Signer(SIGNER, Signing(placement="body", body_hash=True)).sign(Request("POST", URL), timestamp=1, nonce="n")
+    assert b"oauth_body_hash" not in bare.body  # which has become a form
     with pytest.raises(errors.InvalidParameter, match="HMAC-SHA1"):
         body_hash(b"", "MD5")
 

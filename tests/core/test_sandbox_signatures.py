@@ -16,8 +16,9 @@ from sansauth.env import Env
 from sansauth.http import FORM, Request, Response
 from sansauth.identity import App, OAuth1User
 from sansauth.oauth1 import sign
+from sansauth.oauth1.verification import Fault, Secrets, Verified
 from sansauth.testing import Sandbox
-from sansauth.testing.oauth1_server import Fault, SignatureServer, Signer
+from sansauth.testing.oauth1_server import SignatureServer
 
 NOW = 1_700_000_000
 VERIFY = "http://127.0.0.1:8080/1.1/account/verify_credentials.json"
@@ -54,9 +55,23 @@ def by_oauthlib(user: OAuth1User, request: Request, **options: str) -> Request:
     return Request(request.method, url, headers, (body or "").encode())
 
 
+def server_for(user: OAuth1User, *, tolerance: float, remembered: int = 100) -> SignatureServer:
+    def find_secrets(consumer_key: str, token: str | None) -> Secrets | None:
+        if consumer_key != user.app.consumer_key or token not in {None, user.access_token}:
+            return None
+        return Secrets(user.app.consumer_secret, user.access_token_secret if token else "")
+
+    return SignatureServer(find_secrets, now=lambda: float(NOW), tolerance=tolerance, remembered=remembered)
+
+
+def signer(judged: Verified | Fault) -> str | Fault | None:
+    """The token of who signed, None for the application alone; or the fault."""
+    return judged.token if isinstance(judged, Verified) else judged
+
+
 @pytest.fixture
 def server() -> SignatureServer:
-    return SignatureServer(USER, now=lambda: float(NOW), tolerance=300.0)
+    return server_for(USER, tolerance=300.0)
 
 
 @pytest.mark.parametrize("where", ["AUTH_HEADER", "QUERY", "BODY"])
@@ -84,30 +99,30 @@ def test_every_signature_of_ours_is_accepted(
     query: list[tuple[str, str]], form: list[tuple[str, str]], key: str, secret: str
 ) -> None:
     user = OAuth1User(App(key, secret), "7-token " + key, secret)
-    server = SignatureServer(user, now=lambda: float(NOW), tolerance=0.0)
+    server = server_for(user, tolerance=0.0)
     url = "https://api.x.com/1.1/a%20b?" + encode(query)
     request = Request("POST", url, {"content-type": f"{FORM}; charset=UTF-8"}, encode(form).encode())
-    assert server.judge(sign(request, user, timestamp=NOW, nonce="n")) is Signer.USER
-    assert server.judge(sign(request, user.app, timestamp=NOW, nonce="n")) is Signer.CONSUMER
+    assert signer(server.judge(sign(request, user, timestamp=NOW, nonce="n"))) == user.access_token
+    assert signer(server.judge(sign(request, user.app, timestamp=NOW, nonce="n"))) is None
 
 
 @pytest.mark.parametrize(
-    "user",
+    ("user", "fault"),
     [
-        OAuth1User(USER.app, USER.access_token, "another secret"),
-        OAuth1User(App(USER.app.consumer_key, "another secret"), USER.access_token, USER.access_token_secret),
-        OAuth1User(App("another key", USER.app.consumer_secret), USER.access_token, USER.access_token_secret),
-        OAuth1User(App("not consumer key", USER.app.consumer_secret), USER.access_token, USER.access_token_secret),
-        OAuth1User(App("another key", USER.app.consumer_secret), "another token", USER.access_token_secret),
+        (OAuth1User(USER.app, "7-token", "another secret"), Fault.SIGNATURE),
+        (OAuth1User(App("consumer key", "another secret"), "7-token", "token = secret"), Fault.SIGNATURE),
+        (OAuth1User(App("another key", "consumer & secret"), "7-token", "token = secret"), Fault.UNKNOWN_CONSUMER),
+        (OAuth1User(App("not consumer key", "consumer & secret"), "7-token", "token = secret"), Fault.UNKNOWN_CONSUMER),
+        (OAuth1User(App("another key", "consumer & secret"), "another", "token = secret"), Fault.UNKNOWN_CONSUMER),
     ],
 )
-def test_a_wrong_key_or_secret_is_refused(server: SignatureServer, user: OAuth1User) -> None:
-    assert server.judge(sign(Request("GET", VERIFY), user, timestamp=NOW, nonce="n")) is Fault.SIGNATURE
+def test_a_wrong_key_or_secret_is_refused(server: SignatureServer, user: OAuth1User, fault: Fault) -> None:
+    assert server.judge(sign(Request("GET", VERIFY), user, timestamp=NOW, nonce="n")) is fault
 
 
 def test_an_unknown_token_is_named_as_such_only_to_the_application(server: SignatureServer) -> None:
     user = OAuth1User(USER.app, "another token", USER.access_token_secret)
-    assert server.judge(sign(Request("GET", VERIFY), user, timestamp=NOW, nonce="n")) is Fault.TOKEN
+    assert server.judge(sign(Request("GET", VERIFY), user, timestamp=NOW, nonce="n")) is Fault.UNKNOWN_TOKEN
 
 
 @pytest.mark.parametrize(
@@ -127,13 +142,13 @@ def test_what_was_changed_after_signing_is_refused(
 ) -> None:
     request = sign(Request("GET", VERIFY), USER, timestamp=NOW, nonce="n")
     assert server.judge(change(request)) is Fault.SIGNATURE
-    assert server.judge(request) is Signer.USER
+    assert signer(server.judge(request)) == USER.access_token
 
 
 def test_a_body_that_is_no_form_is_not_signed(server: SignatureServer) -> None:
     for nonce, kind in enumerate(["application/json", f"text/plain; was={FORM}"]):
         request = Request("POST", VERIFY, {"content-type": kind}, b'{"a": 1}')
-        assert server.judge(sign(request, USER, timestamp=NOW, nonce=str(nonce))) is Signer.USER
+        assert signer(server.judge(sign(request, USER, timestamp=NOW, nonce=str(nonce)))) == USER.access_token
 
 
 @pytest.mark.parametrize("body", [b'access_token="AAAA', b"a=%zz", "a=é".encode(), b"a=\xff"])
@@ -147,7 +162,7 @@ def test_a_form_that_oauthlib_cannot_read_is_refused_and_not_left_unsigned(
 
 def test_a_form_is_a_form_in_any_case(server: SignatureServer) -> None:
     request = Request("POST", VERIFY, {"content-type": FORM.upper()}, b"a=b")
-    assert server.judge(sign(request, USER, timestamp=NOW, nonce="n")) is Signer.USER
+    assert signer(server.judge(sign(request, USER, timestamp=NOW, nonce="n"))) == USER.access_token
 
 
 def test_a_nonce_is_refused_the_second_time(sandbox: Sandbox) -> None:
@@ -157,26 +172,26 @@ def test_a_nonce_is_refused_the_second_time(sandbox: Sandbox) -> None:
 
 def test_a_nonce_is_good_again_with_another_timestamp_token_or_value(server: SignatureServer) -> None:
     request = Request("GET", VERIFY)
-    assert server.judge(sign(request, USER, timestamp=NOW, nonce="n")) is Signer.USER
-    assert server.judge(sign(request, USER, timestamp=NOW + 1, nonce="n")) is Signer.USER
-    assert server.judge(sign(request, USER.app, timestamp=NOW, nonce="n")) is Signer.CONSUMER
-    assert server.judge(sign(request, USER, timestamp=NOW, nonce="N")) is Signer.USER
-    assert server.judge(sign(request, USER, timestamp=NOW, nonce="n")) is Fault.SIGNATURE
+    assert signer(server.judge(sign(request, USER, timestamp=NOW, nonce="n"))) == USER.access_token
+    assert signer(server.judge(sign(request, USER, timestamp=NOW + 1, nonce="n"))) == USER.access_token
+    assert signer(server.judge(sign(request, USER.app, timestamp=NOW, nonce="n"))) is None
+    assert signer(server.judge(sign(request, USER, timestamp=NOW, nonce="N"))) == USER.access_token
+    assert server.judge(sign(request, USER, timestamp=NOW, nonce="n")) is Fault.NONCE
 
 
 def test_a_refused_request_does_not_use_up_its_nonce(server: SignatureServer) -> None:
     wrong = OAuth1User(USER.app, USER.access_token, "another secret")
     assert server.judge(sign(Request("GET", VERIFY), wrong, timestamp=NOW, nonce="n")) is Fault.SIGNATURE
-    assert server.judge(sign(Request("GET", VERIFY), USER, timestamp=NOW, nonce="n")) is Signer.USER
+    assert signer(server.judge(sign(Request("GET", VERIFY), USER, timestamp=NOW, nonce="n"))) == USER.access_token
 
 
 def test_only_so_many_nonces_are_remembered_the_oldest_are_forgotten_first() -> None:
-    server = SignatureServer(USER, now=lambda: float(NOW), tolerance=0.0, remembered=2)
+    server = server_for(USER, tolerance=0.0, remembered=2)
     first, second, third = (sign(Request("GET", VERIFY), USER, timestamp=NOW, nonce=nonce) for nonce in "123")
-    assert [server.judge(request) for request in (first, second, third)] == [Signer.USER] * 3
-    assert server.judge(second) is Fault.SIGNATURE
-    assert server.judge(third) is Fault.SIGNATURE
-    assert server.judge(first) is Signer.USER
+    assert [signer(server.judge(request)) for request in (first, second, third)] == [USER.access_token] * 3
+    assert server.judge(second) is Fault.NONCE
+    assert server.judge(third) is Fault.NONCE
+    assert signer(server.judge(first)) == USER.access_token
 
 
 @pytest.mark.parametrize("timestamp", ["0", "", "170000000", "17000000000", "abcdefghij", "-170000000", "+170000000"])
@@ -232,10 +247,10 @@ def test_protocol_parameters_in_two_places_are_no_authentication(server: Signatu
 
 def test_another_signature_method_version_or_alphabet_of_the_nonce_is_refused(server: SignatureServer) -> None:
     request = Request("GET", VERIFY)
-    assert server.judge(sign(request, USER, timestamp=NOW, nonce="n", method="HMAC-SHA256")) is Fault.SIGNATURE
-    assert server.judge(sign(request, USER, timestamp=NOW, nonce="n", version="1.1")) is Fault.SIGNATURE
-    assert server.judge(sign(request, USER, timestamp=NOW, nonce="é")) is Fault.SIGNATURE
-    assert server.judge(sign(request, USER, timestamp=NOW, nonce="n", version=None)) is Signer.USER
+    assert server.judge(sign(request, USER, timestamp=NOW, nonce="n", method="HMAC-SHA256")) is Fault.METHOD
+    assert server.judge(sign(request, USER, timestamp=NOW, nonce="n", version="1.1")) is Fault.METHOD
+    assert server.judge(sign(request, USER, timestamp=NOW, nonce="é")) is Fault.NONCE
+    assert signer(server.judge(sign(request, USER, timestamp=NOW, nonce="n", version=None))) == USER.access_token
 
 
 def test_plaintext_is_refused_although_it_shows_the_right_secrets(server: SignatureServer) -> None:
@@ -244,7 +259,7 @@ def test_plaintext_is_refused_although_it_shows_the_right_secrets(server: Signat
         f'OAuth oauth_consumer_key="consumer%20key", oauth_token="7-token", oauth_nonce="n", '
         f'oauth_timestamp="{NOW}", oauth_signature_method="PLAINTEXT", oauth_signature="{pair}"'
     )
-    assert server.judge(Request("GET", VERIFY, {"authorization": header})) is Fault.SIGNATURE
+    assert server.judge(Request("GET", VERIFY, {"authorization": header})) is Fault.METHOD
 
 
 def test_the_refusals_reach_the_client_with_their_codes(sandbox: Sandbox) -> None:
@@ -253,6 +268,11 @@ def test_the_refusals_reach_the_client_with_their_codes(sandbox: Sandbox) -> Non
     assert code(sandbox.handle(sign(Request("GET", VERIFY), unknown, timestamp=NOW, nonce="n"))) == (401, 89)
     assert code(sandbox.handle(sign(Request("GET", VERIFY), user.app, timestamp=NOW, nonce="n"))) == (400, 215)
     assert code(sandbox.handle(Request("GET", VERIFY + "?oauth_signature=x"))) == (400, 215)
+    stranger = OAuth1User(App("another key", user.app.consumer_secret), user.access_token, user.access_token_secret)
+    assert code(sandbox.handle(sign(Request("GET", VERIFY), stranger, timestamp=NOW, nonce="n"))) == (401, 32)
+    for options in ({"method": "HMAC-SHA256"}, {"version": "1.1"}, {"extra": {"oauth_body_hash": "wrong"}}):
+        request = sign(Request("GET", VERIFY), user, timestamp=NOW, nonce="n", **options)
+        assert code(sandbox.handle(request)) == (401, 32)
 
 
 def test_two_authorization_headers_are_no_authentication(sandbox: Sandbox) -> None:

@@ -215,7 +215,9 @@ def test_a_request_token_without_signature_is_code_215(sandbox: Sandbox) -> None
     assert code(sandbox.handle(post(REQUEST_TOKEN, credentials(sandbox), b"x_auth_mode=reverse_auth"))) == (400, 215)
 
 
-@pytest.mark.parametrize("body", [b"", b"x_auth_mode=client_auth", b"x_auth_mode=reverse_auth&x_auth_mode=x"])
+@pytest.mark.parametrize(
+    "body", [b"x_auth_mode=", b"x_auth_mode=client_auth", b"x_auth_mode=reverse_auth&x_auth_mode=x"]
+)
 def test_another_mode_is_judged_by_its_signature_and_not_permitted(sandbox: Sandbox, body: bytes) -> None:
     request = sign(reverse(sandbox, body), sandbox.app, timestamp=NOW, nonce="n")
     forged = Request("POST", request.url + "?forged=1", request.headers, request.body)

@@ -75,7 +75,7 @@ class Signer:
         fields = self._constants.copy()
         fields["oauth_nonce"] = quote(nonce)
         fields["oauth_timestamp"] = str(timestamp) if isinstance(timestamp, int) else quote(timestamp)
-        if self.signing.body_hash and not request.has_form:
+        if self.signing.body_hash and not request.has_form and self.signing.placement != "body":
             fields["oauth_body_hash"] = quote_base64(body_hash(request.body, self.signing.method))
         if extra:
             _add_extra(fields, extra)

@@ -5,15 +5,28 @@ from __future__ import annotations
 import base64
 import enum
 import hmac
+from typing import NamedTuple
 
 from sansauth.encoding import decode, unquote
 from sansauth.http import Request, Response
 from sansauth.identity import App
+from sansauth.oauth1.received import Fault
+from sansauth.secret import Secret
 from sansauth.testing import x_answers
-from sansauth.testing.oauth1_server import Fault, Signer
 from sansauth.testing.service import Service
 
-__all__ = ["REFUSALS", "Caller", "form_of", "is_application", "is_signed", "parameters_of", "recognise", "same"]
+__all__ = [
+    "REFUSALS",
+    "Caller",
+    "Recognised",
+    "form_of",
+    "is_application",
+    "is_signed",
+    "parameters_of",
+    "recognise",
+    "same",
+    "values_of",
+]
 
 
 class Caller(enum.Enum):
@@ -23,31 +36,36 @@ class Caller(enum.Enum):
     USER = "user"
 
 
-REFUSALS = {
+class Recognised(NamedTuple):
+    """Who called; a user's calls name their access token."""
+
+    caller: Caller
+    access_token: str | None = None
+
+
+REFUSALS = dict.fromkeys(Fault, x_answers.COULD_NOT_AUTHENTICATE) | {
     Fault.MALFORMED: x_answers.BAD_AUTHENTICATION_DATA,
     Fault.TIMESTAMP: x_answers.TIMESTAMP_OUT_OF_BOUNDS,
-    Fault.TOKEN: x_answers.INVALID_TOKEN,
-    Fault.SIGNATURE: x_answers.COULD_NOT_AUTHENTICATE,
+    Fault.UNKNOWN_TOKEN: x_answers.INVALID_TOKEN,
 }
 
 
-def recognise(service: Service, request: Request) -> Caller | Response:
+def recognise(service: Service, request: Request) -> Recognised | Response:
     """The caller of a resource, by bearer token or signature; else X's refusal."""
     if is_signed(request):
-        match service.signatures.judge(request):
-            case Signer.USER:
-                return Caller.USER
-            case Signer.CONSUMER:
-                return x_answers.BAD_AUTHENTICATION_DATA  # right, but it names neither a user nor a bearer token
-            case fault:
-                return REFUSALS[fault]
+        signer = service.signatures.judge(request)
+        if isinstance(signer, Fault):
+            return REFUSALS[signer]
+        if signer.token is None:
+            return x_answers.BAD_AUTHENTICATION_DATA  # right, but it names neither a user nor a bearer token
+        return Recognised(Caller.USER, signer.token)
     scheme, credentials = _authorization(request)
     if scheme != "bearer" or not credentials:
         return x_answers.BAD_AUTHENTICATION_DATA
     # As issued, percent-encoded: a token that was decoded on the way is another one.
     if service.bearer_token is None or not same(credentials, service.bearer_token):
         return x_answers.INVALID_TOKEN
-    return Caller.APP
+    return Recognised(Caller.APP)
 
 
 def is_signed(request: Request) -> bool:
@@ -77,6 +95,11 @@ def form_of(request: Request) -> list[tuple[str, str]]:
 def parameters_of(request: Request) -> list[tuple[str, str]]:
     """The parameters of query and form."""
     return decode(request.query) + form_of(request)
+
+
+def values_of(request: Request, name: str) -> list[str]:
+    """The values of one parameter of query and form."""
+    return [Secret(value) for found, value in parameters_of(request) if found == name]
 
 
 def same(given: str | bytes, expected: str) -> bool:

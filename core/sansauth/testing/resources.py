@@ -34,10 +34,11 @@ class Resource:
 
 def read(resource: Resource, service: Service, request: Request) -> Response:
     """Answer a GET: who calls, whether they may, how often they did; then what is there."""
-    caller = recognise(service, request)
-    if isinstance(caller, Response):
-        return caller
-    headers = {"x-access-level": "read-write"} if caller is Caller.USER else {}
+    recognised = recognise(service, request)
+    if isinstance(recognised, Response):
+        return recognised
+    caller, token = recognised
+    headers = {} if token is None else {"x-access-level": service.tokens.access(token).level}
     if caller not in resource.callers:
         answer = resource.refusal
     else:

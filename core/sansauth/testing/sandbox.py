@@ -10,11 +10,15 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple, TypeAlias
 
+from sansauth.encoding import encode
 from sansauth.env import Env
-from sansauth.http import HeaderFields, Request, Response
+from sansauth.errors import LocalProtocolError
+from sansauth.http import FORM, HeaderFields, Request, Response
 from sansauth.identity import App, OAuth1User
 from sansauth.provider import Provider
-from sansauth.testing import token_endpoints, x_answers
+from sansauth.secret import Secret
+from sansauth.testing import consent, consent_page, login_endpoints, token_endpoints, x_answers
+from sansauth.testing.caller import values_of
 from sansauth.testing.env import fixed_env
 from sansauth.testing.faults import build_fault
 from sansauth.testing.http_date import http_date
@@ -30,9 +34,18 @@ _Endpoint: TypeAlias = Callable[[Service, Request], Response]
 _POST: dict[str, _Endpoint] = {
     "/oauth2/token": token_endpoints.token,
     "/oauth2/invalidate_token": token_endpoints.invalidate_token,
-    "/oauth/request_token": token_endpoints.request_token,
+    "/oauth/request_token": login_endpoints.request_token,
+    "/oauth/authorize": consent.decide,
+    "/oauth/authenticate": consent.decide,
+    "/oauth/access_token": login_endpoints.access_token,
+    "/1.1/oauth/invalidate_token": login_endpoints.invalidate_access_token,
+    "/1.1/oauth/invalidate_token.json": login_endpoints.invalidate_access_token,
 }
-_GET: dict[str, _Endpoint] = {resource.path: partial(read, resource) for resource in RESOURCES}
+_GET: dict[str, _Endpoint] = {
+    "/oauth/authorize": consent.page,
+    "/oauth/authenticate": consent.page,
+    **{resource.path: partial(read, resource) for resource in RESOURCES},
+}
 
 _ROUTES: dict[str, dict[str, _Endpoint]] = {"POST": _POST, "GET": _GET, "HEAD": _GET}
 
@@ -58,6 +71,10 @@ class Sandbox(Service):
     secrets that are not given are made from the entropy. `timestamp_tolerance` is how many seconds a signature's
     timestamp may differ from the sandbox's clock. `followers` are the ids of /1.1/followers/ids.json.
 
+    Logins are those of its one user: `approve(url)` and `deny(url)` answer the page that a login leads to. `callbacks`
+    are the URLs that a login may come back to (None: any), besides "oob". `xauth_password` is the user's password;
+    without one the application may not use xAuth.
+
     Faults are data: `fail_next()`, `skew` (seconds), `delay` (seconds; a server waits so long before it answers,
     `handle` does not). `rate_limit` is the number of calls in 15 minutes. `log` holds the last exchanges.
 
@@ -74,6 +91,8 @@ class Sandbox(Service):
         access_token_secret: str | None = None,
         followers: Sequence[int] = _FOLLOWERS,
         timestamp_tolerance: float = _TOLERANCE,
+        callbacks: Sequence[str] | None = None,
+        xauth_password: str | None = None,
     ) -> None:
         env = env or fixed_env()
         app = App(consumer_key or issue_alphanumeric(env, 25), consumer_secret or issue_alphanumeric(env, 50))
@@ -82,7 +101,14 @@ class Sandbox(Service):
             access_token or f"{_USER_ID}-{issue_alphanumeric(env, 40)}",
             access_token_secret or issue_alphanumeric(env, 45),
         )
-        super().__init__(user, env=env, followers=followers, timestamp_tolerance=timestamp_tolerance)
+        super().__init__(
+            user,
+            env=env,
+            followers=followers,
+            timestamp_tolerance=timestamp_tolerance,
+            callbacks=callbacks,
+            xauth_password=xauth_password,
+        )
         self.delay = 0.0
         self.log: list[Handled] = []
         self._faults: list[Response] = []
@@ -111,10 +137,32 @@ class Sandbox(Service):
         fault = build_fault(status, body, headers, limit=self.rate_limit, now=self.now())
         self._faults += [fault] * times
 
+    def approve(self, url: str) -> str:
+        """Answer the page of a login as a user who agrees: the URL a browser would be sent to, or the PIN.
+
+        `url` is the page's, with its oauth_token. `LocalProtocolError` if the page does not ask (any more).
+        """
+        return self._decide(url, consent_page.APPROVE)
+
+    def deny(self, url: str) -> str:
+        """The same as a user who does not agree: the URL a browser would be sent to; empty where there is none."""
+        return self._decide(url, consent_page.CANCEL)
+
     @staticmethod
     def provider_at(base_url: str) -> Provider:
         """X, moved to where a sandbox is served."""
         return X.at(base_url)
+
+    def _decide(self, url: str, decision: str) -> Secret:
+        page = Request("GET", url)
+        form = encode({"oauth_token": values_of(page, "oauth_token"), "decision": decision})
+        answer = self.handle(Request("POST", page.origin + page.path, {"content-type": FORM}, form.encode()))
+        if answer.status not in {200, 302}:
+            raise LocalProtocolError(
+                f"there is no login to decide on at {page.path}: the sandbox answered {answer.status}. Its request "
+                "token is unknown, has expired or was used before"
+            )
+        return Secret(answer.headers.get("location") or consent_page.read_pin(answer))
 
     def _answer(self, request: Request) -> Response:
         endpoint = _ROUTES.get(request.method, {}).get(request.path)

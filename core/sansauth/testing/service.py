@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sansauth.env import Env
 from sansauth.identity import App, OAuth1User
 from sansauth.secret import Secret
+from sansauth.testing.issued_tokens import IssuedTokens
 from sansauth.testing.issuing import issue_bearer_token
 from sansauth.testing.oauth1_server import SignatureServer
 from sansauth.testing.rate_windows import RateWindows
@@ -17,7 +18,16 @@ __all__ = ["Service"]
 class Service:
     """The state that the endpoints read and change. It takes no lock: several threads need one of their own."""
 
-    def __init__(self, user: OAuth1User, *, env: Env, followers: Sequence[int], timestamp_tolerance: float) -> None:
+    def __init__(
+        self,
+        user: OAuth1User,
+        *,
+        env: Env,
+        followers: Sequence[int],
+        timestamp_tolerance: float,
+        callbacks: Sequence[str] | None,
+        xauth_password: str | None,
+    ) -> None:
         self.env = env
         self.app: App = user.app
         self.user = user
@@ -30,7 +40,17 @@ class Service:
         """Calls per window of 15 minutes, for each endpoint and each pool."""
         self.skew = 0.0
         """Seconds by which the service's clock is ahead of `env.clock`; negative: behind."""
-        self.signatures = SignatureServer(user, now=self.now, tolerance=timestamp_tolerance)
+        self.callbacks = None if callbacks is None else frozenset(callbacks)
+        """The callback URLs that the application has registered; None if any is taken."""
+        self.xauth_password = None if xauth_password is None else Secret(xauth_password)
+        """The user's password, for an application that may use xAuth; None if it may not."""
+        self.tokens = IssuedTokens(user, env=env, now=self.now)
+        self.signatures = SignatureServer(self.tokens.access_secrets, now=self.now, tolerance=timestamp_tolerance)
+        """Judges calls: signed with an access token, or by the application alone."""
+        self.login_signatures = SignatureServer(
+            self.tokens.request_secrets, now=self.now, tolerance=timestamp_tolerance
+        )
+        """Judges the exchange of a request token."""
         self.windows = RateWindows()
         self._issued = 0
 

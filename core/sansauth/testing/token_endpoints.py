@@ -1,16 +1,15 @@
-"""Where credentials are issued and taken back: oauth2/token, oauth2/invalidate_token, oauth/request_token."""
+"""Where the application's own token is issued and taken back: oauth2/token and oauth2/invalidate_token."""
 
 from __future__ import annotations
 
 from sansauth.encoding import unquote
 from sansauth.http import Request, Response
+from sansauth.oauth1.received import Fault
 from sansauth.testing import x_answers
-from sansauth.testing.caller import REFUSALS, form_of, is_application, is_signed, parameters_of, same
-from sansauth.testing.issuing import issue_reverse_auth
-from sansauth.testing.oauth1_server import Fault, Signer
+from sansauth.testing.caller import REFUSALS, form_of, is_application, is_signed, same, values_of
 from sansauth.testing.service import Service
 
-__all__ = ["invalidate_token", "request_token", "token"]
+__all__ = ["invalidate_token", "token"]
 
 
 def token(service: Service, request: Request) -> Response:
@@ -31,31 +30,15 @@ def invalidate_token(service: Service, request: Request) -> Response:
         signer = service.signatures.judge(request)
         if isinstance(signer, Fault):
             return REFUSALS[signer]
-        if signer is Signer.CONSUMER:
+        if signer.token is None:
             return x_answers.NOT_INVALIDATED
     elif not is_application(request, service.app):
         return x_answers.UNVERIFIED
     issued = service.bearer_token
-    given = [value for name, value in parameters_of(request) if name == "access_token"]
+    given = values_of(request, "access_token")
     # A token is issued percent-encoded and sent as issued; reading the form decodes it once. So what was read is
     # compared with the decoded token: a client that encodes `%2F` again, to `%252F`, has sent another token.
     if issued is None or len(given) != 1 or not same(given[0], unquote(issued).decode()):
         return x_answers.UNVERIFIED
     service.bearer_token = None
     return x_answers.answer_json(200, {"access_token": issued})
-
-
-def request_token(service: Service, request: Request) -> Response:
-    """POST oauth/request_token: step 1 of reverse auth (x_auth_mode=reverse_auth), signed by the consumer alone."""
-    if not is_signed(request):
-        return x_answers.BAD_AUTHENTICATION_DATA
-    signer = service.signatures.judge(request)
-    modes = [value for name, value in parameters_of(request) if name == "x_auth_mode"]
-    if modes != ["reverse_auth"]:
-        # Any other mode is an application's privilege, and this application does not have it.
-        return REFUSALS[signer] if isinstance(signer, Fault) else x_answers.CLIENT_NOT_PERMITTED
-    if signer is Fault.TIMESTAMP:
-        return REFUSALS[signer]
-    if signer is not Signer.CONSUMER:
-        return x_answers.REVERSE_AUTH_REFUSED
-    return x_answers.answer_text(200, issue_reverse_auth(service.app, service.env, int(service.now())))

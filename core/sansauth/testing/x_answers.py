@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import json
 
+from sansauth.encoding import Params, encode
 from sansauth.http import HeaderFields, Headers, Response
+from sansauth.secret import Secret
 
 __all__ = [
     "BAD_AUTHENTICATION_DATA",
+    "CALLBACK_NOT_APPROVED",
+    "CALLBACK_NOT_APPROVED_XML",
     "CLIENT_NOT_PERMITTED",
     "COULD_NOT_AUTHENTICATE",
     "INVALID_TOKEN",
+    "INVALID_VERIFIER",
     "MISSING_GRANT_TYPE",
     "NOT_ALLOWED",
     "NOT_FOUND",
@@ -25,10 +30,12 @@ __all__ = [
     "SOMETHING_BROKEN",
     "TIMESTAMP_OUT_OF_BOUNDS",
     "UNVERIFIED",
+    "answer_form",
     "answer_json",
     "answer_text",
     "invalid_parameter",
     "method_not_allowed",
+    "missing_parameter",
     "unsupported_authentication",
 ]
 
@@ -49,6 +56,11 @@ def answer_text(status: int, text: str) -> Response:
     return Response(status, {"content-type": _TEXT}, text.encode())
 
 
+def answer_form(params: Params) -> Response:
+    """A form, labelled as HTML: how tokens are issued."""
+    return answer_text(200, Secret(encode(params)))
+
+
 def _refuse(status: int, code: int, message: str, label: str | None = None) -> Response:
     error: dict[str, object] = {"code": code, "message": message}
     if label is not None:
@@ -61,6 +73,11 @@ def _problem(status: int, title: str, detail: str, slug: str = "") -> Response:
     answer = answer_json(status, {"title": title, "status": status, "detail": detail, "type": kind})
     return Response(status, answer.headers.replacing("content-type", _PROBLEM), answer.body)
 
+
+_NOT_APPROVED = (
+    "Callback URL not approved for this client application. "
+    "Approved callback URLs can be adjusted in your application settings"
+)
 
 COULD_NOT_AUTHENTICATE = _refuse(401, 32, "Could not authenticate you.")
 NOT_FOUND = _refuse(404, 34, "Sorry, that page does not exist.")
@@ -75,7 +92,19 @@ MISSING_GRANT_TYPE = _refuse(403, 170, "Missing required parameter: grant_type")
 BAD_AUTHENTICATION_DATA = _refuse(400, 215, "Bad Authentication data.")
 NOT_ALLOWED = _refuse(403, 220, "Your credentials do not allow access to this resource")
 NOT_INVALIDATED = _refuse(403, 348, "Client application is not permitted to to invalidate this token.")  # its own typo
+CALLBACK_NOT_APPROVED = _refuse(403, 415, _NOT_APPROVED)
+CALLBACK_NOT_APPROVED_XML = Response(
+    403,
+    {"content-type": "application/xml; charset=utf-8"},
+    f"<?xml version='1.0' encoding='UTF-8'?><errors><error code=\"415\">{_NOT_APPROVED}</error></errors>".encode(),
+)
+INVALID_VERIFIER = answer_text(401, "Error processing your OAuth request: Invalid oauth_verifier parameter")
 REVERSE_AUTH_REFUSED = answer_text(401, "Reverse auth credentials are invalid")
+
+
+def missing_parameter(name: str) -> Response:
+    """A parameter that is required and was not sent."""
+    return _refuse(403, 38, f"{name} parameter is missing.")
 
 
 def invalid_parameter(name: str) -> Response:

@@ -1,0 +1,26 @@
+"""Names of a package that are imported on first use (PEP 562), so that importing one does not pay for all."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+
+__all__ = ["imported_on_use"]
+
+
+def imported_on_use(package: str, homes: Mapping[str, tuple[str, ...]]) -> Callable[[str], object]:
+    """The `__getattr__` of `package`, whose modules `homes` maps to the names that the package exports from them.
+
+    No name may be that of a module: importing the module would put it in the name's place.
+    """
+    home = {name: module for module, names in homes.items() for name in names}
+
+    def get(name: str) -> object:
+        if name not in home:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        value: object = getattr(import_module(f"{package}.{home[name]}"), name)
+        setattr(sys.modules[package], name, value)
+        return value
+
+    return get
