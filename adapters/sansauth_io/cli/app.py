@@ -17,9 +17,11 @@ from sansauth.errors import ApiError, LocalProtocolError, RemoteProtocolError, S
 from sansauth.http import Response, build_request
 from sansauth.identity import Identity
 from sansauth.provider import Provider
-from sansauth.x import X, invalidate_token, reverse_token, token
+from sansauth.x import invalidate_token, reverse_token, token
 from sansauth_io import system_env
 from sansauth_io.cli import manual
+from sansauth_io.cli.arguments import FormOption, JsonOption, ParamOption, json_body, pairs, provider_at
+from sansauth_io.cli.explain import explain_command
 from sansauth_io.cli.settings import As, Credentials
 from sansauth_io.cli.streams import abandon, print_bytes, print_result, read_line, say
 from sansauth_io.cli.transports import Transport, run_over
@@ -97,7 +99,7 @@ def sandbox(
 @app.command(name="token", epilog=manual.TOKEN)
 def token_command(transport: TransportOption = Transport.REQUESTS, base_url: BaseUrlOption = None) -> None:
     """Print the application's bearer token."""
-    provider = _provider(base_url)
+    provider = provider_at(base_url)
     application = Credentials(os.environ).app()
     print_result(_run(transport, token(application, provider=provider), application, provider))
 
@@ -111,7 +113,7 @@ def invalidate_token_command(
     base_url: BaseUrlOption = None,
 ) -> None:
     """Invalidate the application's bearer token, and print the token that was invalidated."""
-    provider, owner = _provider(base_url), Credentials(os.environ).owner()
+    provider, owner = provider_at(base_url), Credentials(os.environ).owner()
     given = read_line() if access_token == "-" else access_token
     if not given:
         raise LocalProtocolError("there is no token to invalidate: give it as TOKEN, or give - and the token on stdin")
@@ -122,7 +124,7 @@ def invalidate_token_command(
 @app.command(name="reverse-token", epilog=manual.REVERSE_TOKEN)
 def reverse_token_command(transport: TransportOption = Transport.REQUESTS, base_url: BaseUrlOption = None) -> None:
     """Print the string for step 2 of reverse auth."""
-    provider = _provider(base_url)
+    provider = provider_at(base_url)
     application = Credentials(os.environ).app()
     operation = reverse_token(application, env=system_env(), provider=provider)
     print_result(_run(transport, operation, application, provider))
@@ -136,56 +138,38 @@ def request(
     ],
     transport: TransportOption = Transport.REQUESTS,
     base_url: BaseUrlOption = None,
-    param: Annotated[
-        list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="For the query; can be given again.")
-    ] = None,
-    form: Annotated[
-        list[str] | None, typer.Option("--form", metavar="NAME=VALUE", help="For a form body; can be given again.")
-    ] = None,
-    json_body: Annotated[str | None, typer.Option("--json", metavar="JSON", help="The body, as JSON.")] = None,
+    param: ParamOption = None,
+    form: FormOption = None,
+    json_: JsonOption = None,
     as_: Annotated[As, typer.Option("--as", metavar="WHO", help="Who calls: auto, user, app or bearer.")] = As.AUTO,
 ) -> None:
     """Send an authorised request and print the answer's body.
 
     The answer's status and content type go to stderr. On a terminal, JSON is indented.
     """
-    provider, caller = _provider(base_url), Credentials(os.environ).caller(method, as_)
-    if form and json_body is not None:
+    provider, caller = provider_at(base_url), Credentials(os.environ).caller(method, as_)
+    if form and json_ is not None:
         raise LocalProtocolError("a request has one body: give --form or --json")
     built = build_request(
         method,
         provider.url(url_or_path),
-        params=_pairs("--param", param),
-        form=_pairs("--form", form) if form else None,
-        body=None if json_body is None else _json(json_body),
-        headers={} if json_body is None else {"content-type": "application/json"},
+        params=pairs("--param", param),
+        form=pairs("--form", form) if form else None,
+        body=None if json_ is None else json_body(json_),
+        headers={} if json_ is None else {"content-type": "application/json"},
     )
     response = _run(transport, call(built, caller, provider=provider, env=system_env()), caller, provider)
     say(f"{response.status} {response.media_type}")
     print_bytes(_shown_body(response))
 
 
+app.command(name="explain", epilog=manual.EXPLAIN, short_help="Say how a request is signed, or why not rightly.")(
+    explain_command
+)
+
+
 def _run(transport: Transport, operation: Operation[T], identity: Identity, provider: Provider) -> T:
     return run_over(transport, operation, identity, provider, system_env())
-
-
-def _provider(base_url: str | None) -> Provider:
-    return X if base_url is None else X.at(base_url)
-
-
-def _pairs(option: str, given: list[str] | None) -> list[tuple[str, str]]:
-    pairs = [entry.partition("=") for entry in given or []]
-    if not all(separator for _, separator, _ in pairs):
-        raise LocalProtocolError(f"{option} takes NAME=VALUE")
-    return [(name, value) for name, _, value in pairs]
-
-
-def _json(text: str) -> bytes:
-    try:
-        json.loads(text)
-        return text.encode()
-    except ValueError as error:
-        raise LocalProtocolError(f"--json is not JSON: {error}") from None
 
 
 def _shown_body(response: Response) -> bytes:

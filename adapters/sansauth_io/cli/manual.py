@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["INVALIDATE_TOKEN", "OVERVIEW", "REQUEST", "REVERSE_TOKEN", "SANDBOX", "START", "TOKEN"]
+__all__ = ["EXPLAIN", "INVALIDATE_TOKEN", "OVERVIEW", "REQUEST", "REVERSE_TOKEN", "SANDBOX", "START", "TOKEN"]
 
 OVERVIEW = """\
 OAuth for X/Twitter, one core on every transport.
@@ -82,4 +82,23 @@ Examples:
   sansauth request GET /2/users/me --as user
   sansauth request GET /1.1/followers/ids.json --param count=5
   sansauth request POST /2/tweets --json '{"text": "Hello"}'
+"""
+
+EXPLAIN = """\
+\b
+Exit codes: 0 laid out, or the signature that was received is right; 1 it is
+wrong; 2 wrong use. Nothing is sent, and no secret is shown.
+
+\b
+Who signs, and the variables that it needs:
+  user    X_CONSUMER_KEY, X_CONSUMER_SECRET,
+          X_ACCESS_TOKEN, X_ACCESS_TOKEN_SECRET
+  app     X_CONSUMER_KEY, X_CONSUMER_SECRET
+  auto    user if it is set, else app
+
+\b
+Examples:
+  sansauth explain POST /1.1/statuses/update.json --form status='Hello you'
+  sansauth explain GET /2/users/me --header 'Authorization: OAuth oauth_...'
+  sansauth explain --curl - --format html --output why.html < command.txt
 """

@@ -183,9 +183,8 @@ def _encoded(value: str) -> str:
     name, mark, text = re.fullmatch(r"([^=@]*)([=@]?)(.*)", value, re.DOTALL).groups()  # type: ignore[union-attr]  # matches every text
     if mark == "@":
         raise InvalidParameter(_FILE)
-    if not mark:
-        return quote(name)
-    return f"{name}={quote(text)}" if name else quote(text)
+    encoded = quote(text if mark else name).replace("%20", "+")  # as curl does, query and body alike
+    return f"{name}={encoded}" if mark and name else encoded
 
 
 def _json(said: _Command, value: str) -> None:

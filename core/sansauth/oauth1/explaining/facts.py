@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from sansauth.oauth1.explaining.explanation import Explanation, Finding
 
-__all__ = ["Row", "about", "header_lines", "key_rows", "parameter_lines", "request_rows", "signature_rows", "visible"]
+__all__ = [
+    "Row",
+    "about",
+    "header_lines",
+    "header_title",
+    "key_rows",
+    "parameter_lines",
+    "request_rows",
+    "signature_rows",
+    "visible",
+]
 
 Row: TypeAlias = tuple[str, str]
 """Label and text."""
@@ -64,6 +74,11 @@ def parameter_lines(explanation: Explanation) -> list[tuple[str, str]]:
     lines = re.split("(?=%26)", f"&{explanation.base_string_parts[2]}")
     sources: list[str] = [parameter.source for parameter in explanation.parameters]
     return list(zip(sources or [""], lines, strict=True))
+
+
+def header_title(explanation: Explanation) -> str:
+    """The header that is shown is the right one, also where another was received."""
+    return "Header" if explanation.matches is not False else "Header, as it should be"
 
 
 def header_lines(explanation: Explanation) -> list[str]:

@@ -28,7 +28,7 @@ def _method_case(draft: Draft, scene: Scene) -> Variants:
 def _other_method(draft: Draft, scene: Scene) -> Variants:
     for method in METHODS:
         if method != scene.request.method:
-            yield replace(draft, method=method), method
+            yield replace(draft, method=method), f"{method} request, and sent as {scene.request.method}"
 
 
 def _other_host(draft: Draft, scene: Scene) -> Variants:
@@ -36,7 +36,7 @@ def _other_host(draft: Draft, scene: Scene) -> Variants:
         if url.authority != scene.request.parsed.authority:
             _, _, port = url.authority.removeprefix(url.host).rpartition(":")
             moved = replace(draft, scheme=url.scheme, host=url.host, port=f":{port}" if port else "")
-            yield moved, url.authority
+            yield moved, f"{url.authority}, and sent to {scene.request.parsed.authority}"
 
 
 def _named_hosts(scene: Scene) -> Iterator[Url]:
@@ -55,9 +55,8 @@ def _host_case(draft: Draft, scene: Scene) -> Variants:
 
 
 def _other_scheme(draft: Draft, scene: Scene) -> Variants:
-    del scene
     other = {"http": "https", "https": "http"}[draft.scheme]
-    yield replace(draft, scheme=other), other
+    yield replace(draft, scheme=other), f"{other}://, and sent by {scene.request.scheme}://"
 
 
 def _port(draft: Draft, scene: Scene) -> Variants:
@@ -109,7 +108,7 @@ URI_MISTAKES = (
     Mistake(
         "host",
         "base URI",
-        "It was signed for the host {}, and went to another.",
+        "It was signed for the host {}.",
         "Sign the URL that the request is sent to, after every redirect, proxy and change of a base URL.",
         _other_host,
     ),
@@ -123,7 +122,7 @@ URI_MISTAKES = (
     Mistake(
         "scheme",
         "base URI",
-        "It was signed for {}://, and went by another scheme.",
+        "It was signed for {}.",
         "Sign the scheme that the service sees. Behind a proxy that ends TLS that is https, whatever arrives inside.",
         _other_scheme,
     ),
@@ -172,7 +171,7 @@ URI_MISTAKES = (
     Mistake(
         "method_other",
         "method",
-        "It was signed as a {} request, and sent by another method.",
+        "It was signed as a {}.",
         "Sign the method that is sent.",
         _other_method,
     ),

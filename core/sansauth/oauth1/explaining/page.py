@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sansauth.oauth1.explaining.facts import (
     about,
     header_lines,
+    header_title,
     key_rows,
     parameter_lines,
     request_rows,
@@ -47,13 +48,16 @@ th, td { text-align: left; vertical-align: top; padding: .38rem .7rem; border-to
 tr:first-child > * { border-top: 0; }
 thead th { color: var(--faint); font-size: .82rem; font-weight: 600; }
 .facts th { width: 12rem; color: var(--faint); font-weight: 500; }
-.number { width: 3rem; } .from { width: 5.2rem; } .name { width: 25%; } .value { width: 28%; }
+.number { width: 2.8rem; } .from { width: 5.4rem; } .name { width: 25%; } .value { width: 28%; }
 .header { color: var(--header); } .query { color: var(--query); } .form { color: var(--form); }
-td.from { font-weight: 600; }
+td.number, td.from { font-size: .84rem; } td.from { font-weight: 600; overflow-wrap: normal; }
 .base span { display: block; padding: .05rem .3rem; border-radius: 3px; }
 .base .part { color: var(--faint); font: .82rem system-ui, sans-serif; padding-top: .5rem; }
 .base .part:first-child { padding-top: 0; }
 .good { color: var(--good); } .bad { color: var(--bad); }
+@media (max-width: 40rem) { .rows thead { display: none; } .rows tr, .rows td { display: block; width: auto; }
+  .rows tr { border-top: 1px solid var(--line); padding: .4rem 0; } .rows td { border: 0; padding: .05rem .7rem; }
+  .rows td.number { display: none; } .facts th { width: 8.5rem; } }
 ul { margin: 0; padding-left: 1.2rem; } footer { color: var(--faint); font-size: .85rem; margin-top: 2.5rem; }
 """.strip()
 
@@ -72,7 +76,7 @@ def render_page(explanation: Explanation) -> str:
         _section(f"Base string, {len(explanation.base_string)} characters", _base_string(explanation)),
         _section("Key", _facts(key_rows(explanation))),
         _section("Signature", _facts(signature_rows(explanation))),
-        _section("Header", _header(explanation)),
+        _section(header_title(explanation), _header(explanation)),
         _section("What is right", _list(explanation.right)),
     ]
     return (
@@ -127,7 +131,7 @@ def _parameters(parameters: tuple[Parameter, ...]) -> str:
         '<th scope="col" class="name">name</th><th scope="col" class="value">value</th>'
         '<th scope="col">encoded</th></tr></thead>'
     )
-    return f"<table>\n{head}\n<tbody>\n" + "\n".join(rows) + "\n</tbody>\n</table>"
+    return f'<table class="rows">\n{head}\n<tbody>\n' + "\n".join(rows) + "\n</tbody>\n</table>"
 
 
 def _base_string(explanation: Explanation) -> str:

@@ -10,6 +10,7 @@ from sansauth.oauth1.explaining.facts import (
     Row,
     about,
     header_lines,
+    header_title,
     key_rows,
     parameter_lines,
     request_rows,
@@ -48,7 +49,10 @@ def render_text(explanation: Explanation, *, color: bool = False) -> str:
         (f"BASE STRING, {len(explanation.base_string)} characters", _base_string(explanation, paint)),
         ("KEY", _rows(key_rows(explanation))),
         ("SIGNATURE", _signature(explanation, paint)),
-        ("HEADER", [line for part in header_lines(explanation) for line in _part(part.rstrip())]),
+        (
+            header_title(explanation).replace("Header", "HEADER"),
+            [line for part in header_lines(explanation) for line in _part(part.rstrip())],
+        ),
         ("WHAT IS RIGHT", [line for words in explanation.right for line in _wrapped(words, "  + ")]),
     )
     blocks: list[str] = []
