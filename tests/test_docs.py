@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pytest
 
 from sansauth import Flow, Load, OAuth1User, Operation, Save, Send, State, Stored
 from sansauth.testing import Sandbox
+from sansauth.x import X
+from sansauth_io._client import Caller, SyncClient
+from sansauth_io._driver_sync import SyncDriver
 
 T = TypeVar("T")
 
@@ -17,7 +20,9 @@ DOCS = sorted((Path(__file__).parent.parent / "docs").glob("*.md"))
 
 
 class InProcess:
-    """A client of a sandbox, with no socket between them."""
+    """Drives operations against a sandbox, with no socket between them."""
+
+    has_store = True
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
@@ -41,6 +46,21 @@ class InProcess:
         return flow.result
 
 
+class UserSession(dict[str, str]):
+    """What a browser's session keeps of a login: until it is finished, because a PIN may be mistyped."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        super().__init__()
+        self._sandbox = sandbox
+
+    def __delitem__(self, name: str) -> None:
+        assert any(path.endswith("/access_token") for _, path, _ in self._sandbox.log), "deleted before it was finished"
+        super().__delitem__(name)
+
+    def pop(self, *_: object) -> Any:
+        raise AssertionError("read what was saved, finish the login, and delete it then")
+
+
 def test_there_is_documentation() -> None:
     assert [path.name for path in DOCS] == ["oauth1.md"]
 
@@ -51,11 +71,11 @@ def test_its_code_runs_as_it_stands(path: Path, capsys: pytest.CaptureFixture[st
     sent_to: list[str] = []
     names: dict[str, Any] = {
         "app": sandbox.app,
-        "client": InProcess(sandbox),
+        "client": SyncClient(Caller(sandbox.app, X, sandbox.env), cast("SyncDriver", InProcess(sandbox))),
         "env": sandbox.env,
         "pem": "-----BEGIN PRIVATE KEY-----",
         "send_the_user_to": sent_to.append,
-        "session": {},
+        "session": UserSession(sandbox),
     }
     blocks = re.findall(r"^```python\n(.*?)^```$", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     for block in blocks:
@@ -66,3 +86,4 @@ def test_its_code_runs_as_it_stands(path: Path, capsys: pytest.CaptureFixture[st
     assert names["user"].access_token != sandbox.user.access_token
     assert "base string" in capsys.readouterr().out.lower()
     assert names["verified"].token == "TOKEN"
+    assert names["session"] == {}

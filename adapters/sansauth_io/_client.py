@@ -21,17 +21,24 @@ from typing import (
     overload,
 )
 
+from sansauth.awaiting import AwaitingUser, handed_in
 from sansauth.call import call, require_identity
+from sansauth.callback import brought_back
 from sansauth.effects import Operation, Steps, Timeouts, operation
 from sansauth.encoding import Params, Value
 from sansauth.env import Env
-from sansauth.errors import InvalidURL
+from sansauth.errors import InvalidURL, LocalProtocolError, WrongIdentity
 from sansauth.http import HeaderFields, Headers, Response, build_request
-from sansauth.identity import Identity, app_of
+from sansauth.identity import App, Identity, OAuth1User, OAuth2Client, OAuth2User, app_of
+from sansauth.oauth1.credentials import TokenCredentials
+from sansauth.oauth2.lifecycle import adopt
 from sansauth.provider import Provider
 from sansauth.secret import Secret
+from sansauth.tokens import OAuth2Tokens
+from sansauth.x.access_token import invalidate_access_token
 from sansauth.x.bearer_token import invalidate_and_forget, obtain_and_keep
-from sansauth.x.reverse_auth import reverse_token
+from sansauth.x.login import begin_login, finish_login
+from sansauth.x.reverse_auth import reverse_access_token, reverse_token
 from sansauth_io._arguments import required
 
 if TYPE_CHECKING:
@@ -160,6 +167,61 @@ def _reverse_token(caller: Caller, /) -> Steps[Secret]:
 
 
 @operation
+def _reverse_access_token(caller: Caller, /, target: App | str, parameters: str) -> Steps[TokenCredentials]:
+    """Exchange the string of step 1, as the account on the device; see `sansauth.x.reverse_access_token`."""
+    exchanging = reverse_access_token(
+        _user(caller), target, Secret(parameters), env=caller.env, provider=caller.provider
+    )
+    del parameters  # as in `method`
+    return (yield from exchanging)
+
+
+@operation
+def _begin_login(
+    caller: Caller,
+    /,
+    callback: str = "oob",
+    *,
+    authenticate: bool = False,
+    force_login: bool = False,
+    screen_name: str | None = None,
+    x_auth_access_type: Literal["read", "write"] | None = None,
+) -> Steps[AwaitingUser]:
+    """Begin a login of a user of the application's; see `sansauth.x.begin_login`."""
+    return (
+        yield from begin_login(
+            app_of(caller.identity),
+            callback,
+            env=caller.env,
+            provider=caller.provider,
+            authenticate=authenticate,
+            force_login=force_login,
+            screen_name=screen_name,
+            x_auth_access_type=x_auth_access_type,
+        )
+    )
+
+
+@operation
+def _finish_login(caller: Caller, /, awaiting: AwaitingUser, answer: str) -> Steps[TokenCredentials]:
+    """Finish a login with what the user brought back: a callback's URL, or a PIN; see `sansauth.x.finish_login`."""
+    awaiting, answer = handed_in(awaiting), brought_back(answer)
+    return (
+        yield from finish_login(app_of(caller.identity), awaiting, answer, env=caller.env, provider=caller.provider)
+    )
+
+
+@operation
+def _invalidate_access_token(caller: Caller, /) -> Steps[Secret]:
+    """Invalidate the access token that this client's user holds; see `sansauth.x.invalidate_access_token`."""
+    return (yield from invalidate_access_token(_user(caller), env=caller.env, provider=caller.provider))
+
+
+def _user(caller: Caller) -> OAuth1User:
+    return cast("OAuth1User", caller.identity)  # the operations refuse any other, each in its own words
+
+
+@operation
 def _request(
     caller: Caller,
     /,
@@ -188,6 +250,16 @@ def _request(
     return (yield from call(request, caller.identity, provider=caller.provider, env=caller.env, timeouts=timeouts))
 
 
+@operation
+def _adopt(caller: Caller, /, tokens: OAuth2Tokens) -> Steps[None]:
+    """Store tokens that a login gave, or that were obtained elsewhere, as those of this client's user (OAuth 2)."""
+    required("tokens", tokens, OAuth2Tokens)
+    if not isinstance(caller.identity, OAuth2User | OAuth2Client):
+        kind = type(caller.identity).__name__
+        raise WrongIdentity(f"tokens are adopted for an OAuth2User or an OAuth2Client, not for {kind}")
+    yield from adopt(caller.identity, tokens, caller.provider)
+
+
 class Methods:
     """The methods of every client."""
 
@@ -197,7 +269,12 @@ class Methods:
     token = method(_token)
     bearer_token = token
     invalidate_token = method(_invalidate_token)
+    begin_login = method(_begin_login)
+    finish_login = method(_finish_login)
+    invalidate_access_token = method(_invalidate_access_token)
     reverse_token = method(_reverse_token)
+    reverse_access_token = method(_reverse_access_token)
+    adopt = method(_adopt)
     request = method(_request)
     get = verb("GET", _request)
     post = verb("POST", _request)
@@ -205,7 +282,18 @@ class Methods:
     delete = verb("DELETE", _request)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__module__}.{type(self).__qualname__} for {self.caller.identity!r}>"
+        # A traceback that shows locals also shows what is half built: a repr that raised would hide the real error.
+        caller: Caller | None = getattr(self, "caller", None)
+        whom = "nobody yet" if caller is None else repr(caller.identity)
+        return f"<{type(self).__module__}.{type(self).__qualname__} for {whom}>"
+
+
+def _require_store(identity: Identity, has_store: bool) -> None:
+    # Refresh tokens are good once: where the new one dies with the client, the user is logged out with it.
+    if isinstance(identity, OAuth2User) and not has_store:
+        raise LocalProtocolError(
+            "the tokens of an OAuth2User live in a store: give store=, MemoryStore() if they may die with this process"
+        )
 
 
 class SyncClient(Methods):
@@ -213,6 +301,7 @@ class SyncClient(Methods):
 
     def __init__(self, caller: Caller, driver: SyncDriver) -> None:
         super().__init__(caller)
+        _require_store(caller.identity, driver.has_store)
         self._driver = driver
 
     def run(self, operation: Operation[T]) -> T:
@@ -225,6 +314,7 @@ class AsyncClient(Methods):
 
     def __init__(self, caller: Caller, driver: AsyncDriver) -> None:
         super().__init__(caller)
+        _require_store(caller.identity, driver.has_store)
         self._driver = driver
 
     async def run(self, operation: Operation[T]) -> T:

@@ -29,6 +29,8 @@ class AsyncDriver:
     ) -> None:
         self._send = send
         self._stores = Stores(store)
+        self.has_store = store is not None
+        """Whether the caller said where records live; else they die with this driver."""
         self._timeouts = required("timeouts", timeouts, Timeouts)
 
     async def run(self, operation: Operation[T]) -> T:

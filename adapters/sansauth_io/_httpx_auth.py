@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import AsyncGenerator, Generator
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
-from sansauth.call import authorise, authorise_held, held_credentials, is_renewable
+from sansauth.call import authorise, authorise_held, held_credentials, is_renewable, signs_every_body
 from sansauth.env import Env
 from sansauth.errors import LocalProtocolError
 from sansauth.http import FORM, Request
@@ -15,7 +16,7 @@ from sansauth.provider import Provider
 from sansauth_io import system_env
 from sansauth_io._client import Caller
 from sansauth_io._httpx_body import HttpxClient, Library, exact_url
-from sansauth_io._wire import authorization_of, refusal_seen
+from sansauth_io._wire import authorization_of, refusal_seen, unhashable
 
 if TYPE_CHECKING:
     import httpx
@@ -32,12 +33,13 @@ class AuthFlows(Generic[RequestT, ResponseT]):
     _library: Library
 
     def __init__(self, identity: Identity, *, provider: Provider, env: Env | None = None) -> None:
-        self._caller = Caller(held_credentials(identity), provider, env or system_env())
+        caller = Caller(identity, provider, env or system_env())
+        self._caller = dataclasses.replace(caller, identity=held_credentials(identity, provider))
 
     def sync_auth_flow(self, request: RequestT) -> Generator[RequestT, ResponseT, None]:
         """Called by the client; see httpx."""
         plain = cast("httpx.Request", request)
-        if _is_form(plain):
+        if _is_signed(plain, self._caller):
             plain.read()
         self._authorise(plain)
         yield request
@@ -45,14 +47,16 @@ class AuthFlows(Generic[RequestT, ResponseT]):
     async def async_auth_flow(self, request: RequestT) -> AsyncGenerator[RequestT, ResponseT]:
         """Called by the client; see httpx."""
         plain = cast("httpx.Request", request)
-        if _is_form(plain):
+        if _is_signed(plain, self._caller):
             await plain.aread()
         self._authorise(plain)
         yield request
 
     def _authorise(self, request: httpx.Request) -> None:
         caller = self._caller
-        signed = authorise_held(_to_core(request), caller.identity, provider=caller.provider, env=caller.env)
+        signed = authorise_held(
+            _to_core(self._library, request, caller), caller.identity, provider=caller.provider, env=caller.env
+        )
         _apply(self._library, signed, request)
 
 
@@ -70,9 +74,9 @@ class ClientAuthFlows(Generic[RequestT, ResponseT]):
     async def async_auth_flow(self, request: RequestT) -> AsyncGenerator[RequestT, ResponseT]:
         """Called by the client; see httpx."""
         plain = cast("httpx.Request", request)
-        if _is_form(plain):
+        if _is_signed(plain, self._client.caller):
             await plain.aread()
-        unsigned = _to_core(plain)
+        unsigned = _to_core(self._library, plain, self._client.caller)
         signed = await self._authorise(unsigned)
         _apply(self._library, signed, plain)
         response = cast("httpx.Response", (yield request))
@@ -105,17 +109,27 @@ class ClientAuthFlows(Generic[RequestT, ResponseT]):
         return True
 
 
-def _is_form(request: httpx.Request) -> bool:
-    # Only a form is signed; any other body may be a stream, and stays one.
+def _kind(request: httpx.Request) -> str:
     kind: str = request.headers.get("content-type", "")
-    return kind.partition(";")[0].strip().lower() == FORM
+    return kind.partition(";")[0].strip().lower()
 
 
-def _to_core(request: httpx.Request) -> Request:
-    """What of a request of the library is signed: method, URL, and a form."""
-    if _is_form(request):
+def _is_signed(request: httpx.Request, caller: Caller) -> bool:
+    # A form always is, and files if every body is; any other body that is not read yet is a stream, and stays one.
+    kind = _kind(request)
+    return kind == FORM or (kind == "multipart/form-data" and signs_every_body(caller.identity, caller.provider))
+
+
+def _to_core(library: Library, request: httpx.Request, caller: Caller) -> Request:
+    """What of a request of the library is signed: method, URL, a form, and any body if the service wants its hash."""
+    if _kind(request) == FORM:
         return Request(request.method, str(request.url), {"content-type": FORM}, request.content)
-    return Request(request.method, str(request.url))
+    if not signs_every_body(caller.identity, caller.provider):
+        return Request(request.method, str(request.url))
+    try:
+        return Request(request.method, str(request.url), body=request.content)
+    except library.RequestNotRead:
+        raise unhashable() from None
 
 
 def _apply(library: Library, signed: Request, request: httpx.Request) -> None:

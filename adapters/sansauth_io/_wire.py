@@ -31,6 +31,7 @@ __all__ = [
     "in_handshake",
     "outgoing_headers",
     "timed_out",
+    "unhashable",
 ]
 
 MAX_RESPONSE_BYTES = 10 * 1024 * 1024
@@ -154,6 +155,11 @@ def authorization_of(signed: Request) -> str:
     if value is None:
         raise LocalProtocolError("on a session of yours, a signature goes into the header; use a client's own methods")
     return value
+
+
+def unhashable() -> LocalProtocolError:
+    """The one sentence for a stream where `oauth_body_hash` is wanted: to be hashed it would have to be read first."""
+    return LocalProtocolError("this service wants a hash of the body in the signature: give the body as bytes")
 
 
 def content_length(values: Iterable[str]) -> int:

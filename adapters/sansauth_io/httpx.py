@@ -63,7 +63,7 @@ class AsyncClient(HttpxClient):
 class Auth(AuthFlows[httpx.Request, httpx.Response], httpx.Auth):
     """For `httpx.Client(auth=...)` and `httpx.AsyncClient(auth=...)`: signs or bears what the identity holds.
 
-    `WrongIdentity` for an `App` without a bearer token: it has nothing to bear, and `AsyncClient.auth` fetches one. A
+    `WrongIdentity` for an `App` that has no bearer token and would have to fetch one, which `AsyncClient.auth` does. A
     request to a host that is not the provider's raises `ForeignHost`. A redirect to another origin is followed without
     credentials; to the same one, httpx repeats them, and a signature there is of the URL before.
     """

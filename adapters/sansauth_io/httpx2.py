@@ -68,7 +68,7 @@ class AsyncClient(HttpxClient):
 class Auth(AuthFlows[httpx2.Request, httpx2.Response], httpx2.Auth):
     """For `httpx2.Client(auth=...)` and `httpx2.AsyncClient(auth=...)`: signs or bears what the identity holds.
 
-    `WrongIdentity` for an `App` without a bearer token: it has nothing to bear, and `AsyncClient.auth` fetches one. A
+    `WrongIdentity` for an `App` that has no bearer token and would have to fetch one, which `AsyncClient.auth` does. A
     request to a host that is not the provider's raises `ForeignHost`. A redirect to another origin is followed without
     credentials; to the same one, httpx2 repeats them, and a signature there is of the URL before.
     """

@@ -12,6 +12,7 @@ Or on a session of your own: `session.auth = Auth(identity)`.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self, cast
@@ -19,7 +20,7 @@ from typing import Self, cast
 import requests
 from requests.auth import AuthBase
 
-from sansauth.call import authorise, authorise_held, held_credentials, is_renewable
+from sansauth.call import authorise, authorise_held, held_credentials, is_renewable, signs_every_body
 from sansauth.effects import DEFAULT_TIMEOUTS, Timeouts
 from sansauth.env import Env
 from sansauth.http import FORM, Request
@@ -31,7 +32,7 @@ from sansauth_io import system_env
 from sansauth_io._client import Caller, SyncClient
 from sansauth_io._driver_sync import SyncDriver
 from sansauth_io._requests_transport import RequestsTransport
-from sansauth_io._wire import authorization_of, refusal_seen
+from sansauth_io._wire import authorization_of, refusal_seen, unhashable
 from sansauth_io.stores.protocol import Store
 
 __all__ = ["Auth", "Client"]
@@ -82,16 +83,18 @@ class Client(SyncClient):
 class Auth(AuthBase):
     """For `session.auth`: signs or bears every request with what the identity already holds.
 
-    `WrongIdentity` for an `App` without a bearer token: it has nothing to bear, and `Client.auth` fetches one. A
+    `WrongIdentity` for an `App` that has no bearer token and would have to fetch one, which `Client.auth` does. A
     request to a host that is not the provider's raises `ForeignHost`. Redirects are followed without credentials.
     """
 
     def __init__(self, identity: Identity, *, provider: Provider = X, env: Env | None = None) -> None:
-        self._caller = Caller(held_credentials(identity), provider, env or system_env())
+        caller = Caller(identity, provider, env or system_env())
+        self._caller = dataclasses.replace(caller, identity=held_credentials(identity, provider))
 
     def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
         caller = self._caller
-        return _apply(authorise_held(_to_core(r), caller.identity, provider=caller.provider, env=caller.env), r)
+        unsigned = _to_core(r, caller)
+        return _apply(authorise_held(unsigned, caller.identity, provider=caller.provider, env=caller.env), r)
 
 
 class _ClientAuth(AuthBase):
@@ -101,7 +104,7 @@ class _ClientAuth(AuthBase):
         self._client = client
 
     def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
-        unsigned = _to_core(r)
+        unsigned = _to_core(r, self._client.caller)
         signed = self._authorise(unsigned)
 
         def renew(response: requests.Response, **settings: object) -> requests.Response:
@@ -137,14 +140,21 @@ class _ClientAuth(AuthBase):
         )
 
 
-def _to_core(prepared: requests.PreparedRequest) -> Request:
-    """What of a prepared request is signed: method, URL, and a form."""
-    method, url, body = prepared.method or "GET", prepared.url or "", prepared.body
+def _to_core(prepared: requests.PreparedRequest, caller: Caller) -> Request:
+    """What of a prepared request is signed: method, URL, a form, and any body if the service wants its hash."""
+    method, url = prepared.method or "GET", prepared.url or ""
+    body = cast("object", prepared.body) or b""
     kind = cast("str | bytes", prepared.headers.get("content-type", ""))
     kind = kind.decode("latin-1") if isinstance(kind, bytes) else kind
-    if kind.partition(";")[0].strip().lower() != FORM or not isinstance(body, (bytes, str)):
+    is_form = kind.partition(";")[0].strip().lower() == FORM
+    content = body.encode() if isinstance(body, str) else body
+    if isinstance(content, bytes) and is_form:
+        return Request(method, url, {"content-type": FORM}, content)
+    if is_form or not signs_every_body(caller.identity, caller.provider):
         return Request(method, url)  # anything but a form may be a stream, and stays one
-    return Request(method, url, {"content-type": FORM}, body.encode() if isinstance(body, str) else body)
+    if not isinstance(content, bytes):
+        raise unhashable()
+    return Request(method, url, body=content)
 
 
 def _apply(signed: Request, prepared: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -35,11 +35,12 @@ if TYPE_CHECKING:
     from sansauth.env import Env
     from sansauth.flow import Flow, State
     from sansauth.http import Headers, Request, Response, build_request
-    from sansauth.identity import App, Bearer, Identity, OAuth1User
+    from sansauth.identity import App, Bearer, Identity, OAuth1User, OAuth2Client, OAuth2User
     from sansauth.paging import DEFAULT_CURSOR
-    from sansauth.provider import Endpoints, ErrorTable, Provider, Signing
+    from sansauth.provider import Endpoints, ErrorTable, Provider, Quirks, Signing
     from sansauth.ratelimit import RateLimit
     from sansauth.secret import Secret
+    from sansauth.tokens import OAuth2Tokens
 
 __all__ = [
     "DEFAULT_CURSOR",
@@ -56,8 +57,12 @@ __all__ = [
     "Identity",
     "Load",
     "OAuth1User",
+    "OAuth2Client",
+    "OAuth2Tokens",
+    "OAuth2User",
     "Operation",
     "Provider",
+    "Quirks",
     "RateLimit",
     "Request",
     "Response",
@@ -83,14 +88,15 @@ _HOMES = {
     "env": ("Env",),
     "flow": ("Flow", "State"),
     "http": ("Headers", "Request", "Response", "build_request"),
-    "identity": ("App", "Bearer", "Identity", "OAuth1User"),
+    "identity": ("App", "Bearer", "Identity", "OAuth1User", "OAuth2Client", "OAuth2User"),
     "paging": ("DEFAULT_CURSOR",),
-    "provider": ("Endpoints", "ErrorTable", "Provider", "Signing"),
+    "provider": ("Endpoints", "ErrorTable", "Provider", "Quirks", "Signing"),
     "ratelimit": ("RateLimit",),
     "secret": ("Secret",),
+    "tokens": ("OAuth2Tokens",),
 }  # fmt: skip
 # Type checkers let `sansauth.errors.Unauthorized` pass after `import sansauth`, so it has to work.
-_ROOMS = ("errors", "oauth1", "testing", "x")
+_ROOMS = ("errors", "oauth1", "oauth2", "testing", "x")
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 

@@ -9,8 +9,10 @@ from importlib import import_module
 __all__ = ["imported_on_use"]
 
 
-def imported_on_use(package: str, homes: Mapping[str, tuple[str, ...]]) -> Callable[[str], object]:
-    """The `__getattr__` of `package`, whose modules `homes` maps to the names that the package exports from them.
+def imported_on_use(
+    package: str, homes: Mapping[str, tuple[str, ...]]
+) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
+    """`__getattr__` and `__dir__` of `package`; `homes` maps its modules to the names it exports from them.
 
     No name may be that of a module: importing the module would put it in the name's place.
     """
@@ -23,4 +25,7 @@ def imported_on_use(package: str, homes: Mapping[str, tuple[str, ...]]) -> Calla
         setattr(sys.modules[package], name, value)
         return value
 
-    return get
+    def names() -> list[str]:
+        return sorted({*vars(sys.modules[package]), *home})
+
+    return get, names

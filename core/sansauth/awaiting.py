@@ -23,7 +23,7 @@ from sansauth.provider import Provider
 from sansauth.secret import Secret
 from sansauth.url import parse_url
 
-__all__ = ["AwaitingUser", "LoginKind", "require_open"]
+__all__ = ["AwaitingUser", "LoginKind", "handed_in", "require_open"]
 
 LoginKind: TypeAlias = Literal["oauth1", "oauth2"]
 """By which protocol the login was begun."""
@@ -92,6 +92,14 @@ class AwaitingUser:
 _FIELDS = ("kind", "url", "expires_at", "provider", "callback", "reference", "secret")
 
 
+def handed_in(awaiting: AwaitingUser) -> AwaitingUser:
+    """The login as it was handed in; of anything else its type alone, for `require_open` to refuse.
+
+    Never raises, for the caller's frame shows it: what is most often handed in instead is the saved text.
+    """
+    return awaiting if isinstance(awaiting, AwaitingUser) else cast("AwaitingUser", type(awaiting))  # pyright: ignore[reportUnnecessaryIsInstance]  # without a checker
+
+
 def require_open(awaiting: AwaitingUser, kind: LoginKind, *, provider: Provider, now: float) -> None:
     """Raise unless the login may be finished by this protocol, at this provider, at `now` (Unix seconds).
 
@@ -99,7 +107,7 @@ def require_open(awaiting: AwaitingUser, kind: LoginKind, *, provider: Provider,
     """
     if not isinstance(awaiting, AwaitingUser):  # pyright: ignore[reportUnnecessaryIsInstance]  # without a checker
         raise LocalProtocolError(
-            f"finish_login takes an AwaitingUser, not {type(awaiting).__name__}; read it with AwaitingUser.from_json"
+            f"finish_login takes an AwaitingUser, not {_type_of(awaiting)}; read it with AwaitingUser.from_json"
         )
     if awaiting.kind != kind:
         raise InvalidCallback(f"this login was begun by {awaiting.kind} and cannot be finished by {kind}")
@@ -107,6 +115,10 @@ def require_open(awaiting: AwaitingUser, kind: LoginKind, *, provider: Provider,
         raise LoginExpired("this login was begun too long ago and has expired; begin another")
     if awaiting.provider != provider.origin:
         raise ForeignCallback(f"this login was begun at {awaiting.provider}, not at {provider.origin}")
+
+
+def _type_of(handed: object) -> str:
+    return handed.__name__ if isinstance(handed, type) else type(handed).__name__
 
 
 def _read(row: object) -> AwaitingUser | None:
@@ -117,7 +129,8 @@ def _read(row: object) -> AwaitingUser | None:
     if not isinstance(record, dict):
         return None
     members = cast("dict[str, object]", record)
-    if members.get("schema") != SCHEMA:
+    schema = members.get("schema")
+    if type(schema) is not int or schema != SCHEMA:  # True is 1
         return None
     try:
         return AwaitingUser(*cast("list[str]", [members[name] for name in _FIELDS]))  # type: ignore[arg-type]  # it checks

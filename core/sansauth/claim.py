@@ -22,8 +22,9 @@ SCHEMA = 1
 def claimed(awaiting: AwaitingUser, body: Operation[T]) -> Steps[T]:
     """Run `body`, the exchange that ends the login, if nobody else has or does; else `AlreadyUsed`.
 
-    The claim is given back when the service refused or nothing was sent, so that a mistyped PIN may be typed again. It
-    stays after success, and whenever the service may have ended the login although no usable answer came back.
+    The claim is given back when the service refused, or an error says that nothing was sent, so that a mistyped PIN may
+    be typed again. It stays after success, whenever the service may have ended the login although no usable answer came
+    back, and when the body is cancelled: then nobody is left to give it back, and the user has to begin another login.
     """
     key = login_key(awaiting)
     try:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias, cast
 
 from sansauth.errors import InvalidParameter
+from sansauth.secret import Secret
 
 __all__ = ["Params", "Value", "decode", "encode", "encoded_pairs", "quote", "requote", "unquote"]
 
@@ -72,6 +73,9 @@ def encode(params: Params) -> str:
     return "&".join([f"{quote(name)}={quote(value)}" for name, value in _flat(params)])
 
 
+_TEXT = frozenset({str, Secret})  # and no other subclass: an enum that is a str formats as its name
+
+
 def decode(encoded: str) -> list[tuple[str, str]]:
     """Read a query or a form (application/x-www-form-urlencoded) into pairs, in order.
 
@@ -110,7 +114,11 @@ def _flat(params: Params) -> Iterable[tuple[str, str]]:
         pairs = cast("Iterable[tuple[str, Value | Sequence[Value]]]", cast("Mapping[str, Value]", params).items())
     else:
         pairs = cast("Iterable[tuple[str, Value | Sequence[Value]]]", params)
-    for name, value in map(_pair, pairs):
+    for pair in pairs:
+        name, value = _pair(pair)
+        if type(value) in _TEXT and type(name) is str:
+            yield name, cast("str", value)  # by far the most: none of what follows applies
+            continue
         for one in value if isinstance(value, (list, tuple)) else (value,):
             if one is not None:
                 yield _checked(name), _scalar(name, one)

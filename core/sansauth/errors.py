@@ -4,10 +4,19 @@
     ├── ApiError                       the service answered, and refused
     │   ├── UnexpectedRedirect         3xx: nothing is followed with credentials
     │   ├── BadRequest                 400
+    │   │   ├── AuthorizationPending   the user of a device has not decided yet
+    │   │   │   └── SlowDown           and is asked for too often
+    │   │   ├── InvalidGrant           the code or refresh token was used, revoked, has expired, or never was one
+    │   │   ├── InvalidScope           the client may not ask for this scope, or there is none of that name
+    │   │   ├── UnauthorizedClient     the client may not use this grant
+    │   │   ├── UnsupportedGrant       the service does not know this grant
     │   │   ├── MissingParameter       a required parameter was not sent
     │   │   └── BadAuthenticationData  no usable credentials were in the request
     │   ├── Unauthorized               401
     │   │   ├── CouldNotAuthenticate   the signature or the token was not accepted
+    │   │   ├── InvalidClient          the OAuth 2 client did not authenticate as the service wants it
+    │   │   ├── InvalidProof           the DPoP proof was not accepted
+    │   │   │   └── NonceRequired      it needs the nonce that the answer brings
     │   │   ├── InvalidOrExpiredToken  the token was revoked, or never was one
     │   │   ├── TimestampOutOfRange    the two clocks differ too much
     │   │   └── UnableToVerifyCredentials   consumer key and secret do not belong together
@@ -18,6 +27,7 @@
     │   │   ├── AccountLocked, AccountSuspended
     │   │   ├── CallbackNotApproved
     │   │   ├── ClientForbidden        the application may not call this endpoint
+    │   │   ├── InsufficientScope      the token was not granted the scope that this needs
     │   │   ├── TokenNotInvalidated    the application may not invalidate this token
     │   │   └── UnsupportedAuthentication   right credentials of the wrong kind
     │   ├── NotFound                   404
@@ -30,11 +40,14 @@
     │   ├── BadGateway                 502
     │   ├── ServiceUnavailable         503
     │   └── GatewayTimeout             504
+    ├── LoginRequired                  the user's tokens are gone or dead: only a login helps
     ├── LoginError                     a login that a person took part in did not end in a token
     │   ├── Denied                     the user said no
     │   ├── AlreadyUsed                this login was finished before, or is being finished
     │   ├── LoginExpired               the user took too long
+    │   ├── LoginRefused               the service's page ended it with an error
     │   ├── ForeignCallback            the callback belongs to another login
+    │   │   └── WrongIssuer            or to another service
     │   └── InvalidCallback            what came back is no callback of this kind of login
     ├── TransportError                 no whole answer came back; `sent` says whether the service may have acted
     │   ├── ConnectError
@@ -50,6 +63,7 @@
     │   │   ├── InsecureTransport      plain http to a host that is not this machine
     │   │   └── WrongIdentity          this operation cannot be done by that kind of caller
     │   └── RemoteProtocolError        the peer did: an answer that is not what its protocol promises
+    │       ├── InvalidIdToken         an id_token that does not prove what it claims
     │       └── InvalidSignature       a received request is not what its sender claims
     └── StoreError
         └── Conflict                   the record changed since it was read
@@ -74,6 +88,7 @@ __all__ = [
     "AlreadyRetweeted",
     "AlreadyUsed",
     "ApiError",
+    "AuthorizationPending",
     "BadAuthenticationData",
     "BadGateway",
     "BadRequest",
@@ -90,17 +105,26 @@ __all__ = [
     "ForeignHost",
     "GatewayTimeout",
     "InsecureTransport",
+    "InsufficientScope",
     "InternalServerError",
     "InvalidCallback",
+    "InvalidClient",
+    "InvalidGrant",
     "InvalidHeader",
+    "InvalidIdToken",
     "InvalidOrExpiredToken",
     "InvalidParameter",
+    "InvalidProof",
+    "InvalidScope",
     "InvalidSignature",
     "InvalidURL",
     "LocalProtocolError",
     "LoginError",
     "LoginExpired",
+    "LoginRefused",
+    "LoginRequired",
     "MissingParameter",
+    "NonceRequired",
     "NotAcceptable",
     "NotFound",
     "PaymentRequired",
@@ -112,6 +136,7 @@ __all__ = [
     "ResponseTooLarge",
     "SansauthError",
     "ServiceUnavailable",
+    "SlowDown",
     "StoreError",
     "TLSError",
     "TimedOut",
@@ -121,12 +146,15 @@ __all__ = [
     "TransportError",
     "UnableToVerifyCredentials",
     "Unauthorized",
+    "UnauthorizedClient",
     "UnexpectedRedirect",
     "UnprocessableEntity",
     "UnsupportedAuthentication",
+    "UnsupportedGrant",
     "UsageCapExceeded",
     "WriteError",
     "WrongIdentity",
+    "WrongIssuer",
 ]
 
 _RETRYABLE = frozenset({408, 420, 429, 500, 502, 503, 504})
@@ -217,6 +245,30 @@ class BadRequest(ApiError):
     """400."""
 
 
+class AuthorizationPending(BadRequest):
+    """The user of a device has not decided yet (RFC 8628 section 3.5)."""
+
+
+class SlowDown(AuthorizationPending):
+    """The user has not decided yet, and is asked for too often (RFC 8628 section 3.5)."""
+
+
+class InvalidGrant(BadRequest):
+    """The code or refresh token was used, revoked, has expired, or is another client's (RFC 6749 section 5.2)."""
+
+
+class InvalidScope(BadRequest):
+    """The client may not ask for this scope, or there is none of that name (RFC 6749 section 5.2)."""
+
+
+class UnauthorizedClient(BadRequest):
+    """The client may not use this grant (RFC 6749 section 5.2)."""
+
+
+class UnsupportedGrant(BadRequest):
+    """The service does not know this grant, response or token type (RFC 6749 section 5.2, RFC 7009 section 2.2.1)."""
+
+
 class MissingParameter(BadRequest):
     """A required parameter was not sent, or the body was not form-encoded."""
 
@@ -231,6 +283,18 @@ class Unauthorized(ApiError):
 
 class CouldNotAuthenticate(Unauthorized):
     """The signature or the token was not accepted."""
+
+
+class InvalidClient(Unauthorized):
+    """The OAuth 2 client did not authenticate as the service wants it (RFC 6749 section 5.2)."""
+
+
+class InvalidProof(Unauthorized):
+    """The DPoP proof was not accepted (RFC 9449 section 5)."""
+
+
+class NonceRequired(InvalidProof):
+    """The DPoP proof needs the nonce that the answer brings (RFC 9449 section 8)."""
 
 
 class InvalidOrExpiredToken(Unauthorized):
@@ -283,6 +347,10 @@ class CallbackNotApproved(Forbidden):
 
 class ClientForbidden(Forbidden):
     """The application is not enrolled for this endpoint."""
+
+
+class InsufficientScope(Forbidden):
+    """The token was not granted the scope that this needs (RFC 6750 section 3.1)."""
 
 
 class TokenNotInvalidated(Forbidden):
@@ -338,6 +406,10 @@ class GatewayTimeout(ApiError):
     """504."""
 
 
+class LoginRequired(SansauthError):
+    """The user's tokens are missing, gone or dead: only a login gets new ones."""
+
+
 class LoginError(SansauthError):
     """A login that a person took part in did not end in a token."""
 
@@ -354,8 +426,16 @@ class LoginExpired(LoginError):
     """The login was begun too long ago; begin another."""
 
 
+class LoginRefused(LoginError):
+    """The service's page ended the login with an error: a wrong scope or client, or trouble of its own."""
+
+
 class ForeignCallback(LoginError):
     """The callback belongs to another login than the one that is being finished; it may be forged."""
+
+
+class WrongIssuer(ForeignCallback):
+    """The callback comes from another service than the one the login was begun at (RFC 9207)."""
 
 
 class InvalidCallback(LoginError):
@@ -431,6 +511,10 @@ class WrongIdentity(LocalProtocolError):
 
 class RemoteProtocolError(ProtocolError):
     """The peer's answer is not what its protocol promises."""
+
+
+class InvalidIdToken(RemoteProtocolError):
+    """An id_token does not prove what it claims: see the message for the check that failed (OpenID Connect Core)."""
 
 
 class InvalidSignature(RemoteProtocolError):

@@ -174,6 +174,9 @@ class Flow(Generic[T]):
         self._effect = effect
 
     def __repr__(self) -> str:
+        # A traceback that shows locals also shows what is half built: a repr that raised would hide the real error.
+        if not hasattr(self, "_result"):
+            return "<Flow, not begun>"
         waits = f" of {type(self._effect).__name__}" if self._effect is not None else ""
         return f"<Flow {self._state.value}{waits}>"
 

@@ -129,13 +129,15 @@ class Request:
     headers: Headers
     body: bytes
 
-    def __init__(self, method: str, url: str, headers: HeaderFields | Headers = NO_HEADERS, body: bytes = b"") -> None:
+    def __init__(
+        self, method: str, url: str | Url, headers: HeaderFields | Headers = NO_HEADERS, body: bytes = b""
+    ) -> None:
         if not isinstance(method, str) or not _TOKEN.fullmatch(method):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise LocalProtocolError(f"{method!r:.80} is not an HTTP method")
         if not isinstance(body, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a checker
             raise LocalProtocolError(f"a request's body is bytes, not {type(body).__name__}")
         fields = headers if isinstance(headers, Headers) else Headers(headers)
-        self._fill(method.upper(), parse_url(url), fields, body)
+        self._fill(method.upper(), url if isinstance(url, Url) else parse_url(url), fields, body)
 
     def _fill(self, method: str, parsed: Url, headers: Headers, body: bytes) -> None:
         put = object.__setattr__

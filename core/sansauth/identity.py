@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from sansauth.errors import WrongIdentity
 from sansauth.secret import Secret
 
-__all__ = ["App", "Bearer", "Identity", "OAuth1User", "app_of", "only_app"]
+__all__ = ["App", "Bearer", "ClientAuth", "Identity", "OAuth1User", "OAuth2Client", "OAuth2User", "app_of", "only_app"]
+
+ClientAuth: TypeAlias = Literal[
+    "none", "client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"
+]
+"""How an OAuth 2 client shows who it is (RFC 6749 section 2.3, RFC 7523 section 2.2; named by RFC 7591 section 2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,53 @@ class OAuth1User:
         _mask(self, "access_token_secret", required=False)
 
 
-Identity: TypeAlias = App | Bearer | OAuth1User
+@dataclass(frozen=True, slots=True)
+class OAuth2Client:
+    """An OAuth 2 client (RFC 6749 section 2): who logs users in, and who calls for itself by client credentials.
+
+    `auth` is its one way to authenticate, used at every endpoint alike; by default "client_secret_basic" with a secret,
+    "private_key_jwt" with a private key (PEM text; `key_id` names it to the service), else "none", a public client.
+    """
+
+    client_id: str
+    client_secret: str | None = None
+    redirect_uri: str | None = None
+    auth: ClientAuth | None = None
+    private_key: str | None = None
+    key_id: str | None = None
+
+    def __post_init__(self) -> None:
+        _require("OAuth2Client", "client_id", self.client_id)
+        for optional in ("client_secret", "private_key"):
+            if getattr(self, optional) is not None:
+                _mask(self, optional)
+        usual = "private_key_jwt" if self.private_key else "client_secret_basic" if self.client_secret else "none"
+        chosen = self.auth or usual
+        if chosen not in get_args(ClientAuth):
+            raise WrongIdentity(f"OAuth2Client takes auth as one of {', '.join(get_args(ClientAuth))}")
+        needed = "private_key" if chosen == "private_key_jwt" else "client_secret"
+        if chosen != "none" and getattr(self, needed) is None:
+            raise WrongIdentity(f"OAuth2Client authenticates by {chosen} and needs a {needed}; is the setting missing?")
+        object.__setattr__(self, "auth", chosen)
+
+
+@dataclass(frozen=True, slots=True)
+class OAuth2User:
+    """A user, by OAuth 2. Their tokens live in the store, under `client` and `account`, and are refreshed when due.
+
+    `account` is a name of the caller's own for the user: a user id, a login name.
+    """
+
+    client: OAuth2Client
+    account: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.client, OAuth2Client):  # pyright: ignore[reportUnnecessaryIsInstance]  # without a checker
+            raise WrongIdentity(f"OAuth2User takes an OAuth2Client first, not {type(self.client).__name__}")
+        _require("OAuth2User", "account", self.account)
+
+
+Identity: TypeAlias = App | Bearer | OAuth1User | OAuth2Client | OAuth2User
 
 
 def app_of(identity: Identity) -> App:
@@ -80,7 +131,7 @@ def only_app(identity: object) -> App:
     return identity
 
 
-def _mask(owner: App | Bearer | OAuth1User, field: str, *, required: bool = True) -> None:
+def _mask(owner: App | Bearer | OAuth1User | OAuth2Client, field: str, *, required: bool = True) -> None:
     value = getattr(owner, field)
     _require(type(owner).__name__, field, value, empty=not required)
     object.__setattr__(owner, field, Secret(value))

@@ -1,10 +1,10 @@
-"""The life of a stored token: load it, judge it, fetch it alone, save it before it is used."""
+"""The life of an application's own bearer token: load it, fetch it alone, save it before it is used."""
 
 from __future__ import annotations
 
 from sansauth.effects import Exclusive, Load, Save, Steps, operation
 from sansauth.identity import App
-from sansauth.oauth2.client_credentials import app_token
+from sansauth.oauth2.app_only import app_token
 from sansauth.provider import Provider
 from sansauth.secret import Secret
 from sansauth.tokens import AppToken, app_token_key

@@ -6,17 +6,34 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from sansauth.errors import ApiError, ForeignHost, InsecureTransport, InvalidParameter, InvalidURL, LocalProtocolError
-from sansauth.http import Request, Response
+from sansauth.errors import (
+    ApiError,
+    ForeignHost,
+    InsecureTransport,
+    InvalidHeader,
+    InvalidParameter,
+    InvalidURL,
+    LocalProtocolError,
+)
+from sansauth.http import Headers, Request, Response
 from sansauth.ratelimit import RateLimit, read_rate_limits
 from sansauth.url import Url, parse_url
 
-__all__ = ["Endpoints", "ErrorTable", "Placement", "Provider", "Signing"]
+if TYPE_CHECKING:
+    from sansauth.effects import Operation
+
+__all__ = ["Endpoints", "ErrorTable", "Placement", "Provider", "Quirks", "SignatureMethod", "Signing"]
 
 Placement: TypeAlias = Literal["header", "query", "body"]
 """Where a signature stands (RFC 5849 section 3.5)."""
+
+_PAGES = frozenset({"authorize", "authenticate", "authorization"})  # where users go, and no credentials
+SignatureMethod: TypeAlias = Literal[
+    "HMAC-SHA1", "HMAC-SHA256", "HMAC-SHA512", "RSA-SHA1", "RSA-SHA256", "RSA-SHA512", "PLAINTEXT"
+]
+"""How a signature is made (RFC 5849 section 3.4), and what services that dropped SHA-1 made of that."""
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")  # RFC 3986 section 3.1
 
@@ -38,28 +55,87 @@ class Endpoints:
     """Token credentials: RFC 5849 section 2.3; xAuth and reverse auth end here too."""
     invalidate_access_token: str | None = None
     """Takes back the token credentials that sign the request."""
+    authorization: str | None = None
+    """OAuth 2's page that asks the user: RFC 6749 section 3.1."""
+    token: str | None = None
+    """OAuth 2's tokens, by any grant: RFC 6749 section 3.2."""
+    revocation: str | None = None
+    """RFC 7009."""
+    introspection: str | None = None
+    """RFC 7662."""
+    pushed_authorization_request: str | None = None
+    """RFC 9126."""
+    device_authorization: str | None = None
+    """RFC 8628."""
+    registration: str | None = None
+    """RFC 7591."""
+    userinfo: str | None = None
+    """OpenID Connect Core 1.0 section 5.3."""
+    jwks: str | None = None
+    """The service's public keys: RFC 7517 section 5."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quirks:
+    """Where a service's OAuth 2 leaves the RFCs, or makes use of what they leave open; the defaults are theirs.
+
+    `raw_basic` joins client id and secret as they are, without the encoding of RFC 6749 section 2.3.1.
+    `client_id_in_body` sends `client_id` along with Basic. `dead_refresh` maps an `error` to the pattern its
+    description must match to mean that the refresh token is dead. `scope_separator` stands between scopes.
+    `pushes_requests`: the service takes pushed authorization requests only (RFC 9126 section 5). `names_issuer`: its
+    callbacks name the issuer (RFC 9207 section 3). `algorithms` are those that an id_token may be signed with.
+    `challenge_methods` and `client_auth_methods` are what the service says it takes (RFC 7636 section 4.3, RFC 8414
+    section 2); None where it does not say.
+    """
+
+    raw_basic: bool = False
+    client_id_in_body: bool = False
+    dead_refresh: Mapping[str, str] = field(default_factory=lambda: {"invalid_grant": ""}, hash=False)
+    scope_separator: str = " "
+    pushes_requests: bool = False
+    names_issuer: bool = False
+    algorithms: tuple[str, ...] = ("RS256", "ES256", "PS256", "EdDSA")
+    challenge_methods: tuple[str, ...] | None = None
+    client_auth_methods: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Signing:
     """How a service wants OAuth 1.0a requests signed (RFC 5849 section 3).
 
-    `method` is the signature method: HMAC-SHA1, -SHA256, -SHA512, RSA-SHA1, -SHA256, -SHA512 or PLAINTEXT. `realm`
-    stands in the header only; None for none. `version=None` leaves `oauth_version` out. `body_hash` adds
-    `oauth_body_hash` to every request whose body is no form.
+    `realm` stands in the header only; None for none. `version=None` leaves `oauth_version` out. `body_hash` adds
+    `oauth_body_hash` to every request whose body is no form. Raises `InvalidParameter` for what cannot be, and
+    `InvalidHeader` for a realm that fits into no header.
     """
 
-    method: str = "HMAC-SHA1"
+    method: SignatureMethod = "HMAC-SHA1"
     placement: Placement = "header"
     realm: str | None = None
     version: str | None = "1.0"
     body_hash: bool = False
 
     def __post_init__(self) -> None:
+        if self.method not in get_args(SignatureMethod):
+            known = ", ".join(get_args(SignatureMethod))
+            raise InvalidParameter(f"signature method {self.method!r:.40} is not one of {known}")
         if self.placement not in get_args(Placement):
             raise InvalidParameter(f"a signature is placed in one of {', '.join(get_args(Placement))}")
-        if self.realm is not None and self.placement != "header":
+        if self.method == "PLAINTEXT" and self.placement == "query":
+            raise InvalidParameter("PLAINTEXT in a query would put the secrets in a URL; place it in the header")
+        if not isinstance(self.version, str | None):  # pyright: ignore[reportUnnecessaryIsInstance]  # without a checker
+            raise InvalidParameter(f"version is a str, or None to leave it out, not {type(self.version).__name__}")
+        if self.realm is not None:
+            self._check_realm(self.realm)
+
+    def _check_realm(self, realm: str) -> None:
+        if self.placement != "header":
             raise InvalidParameter("realm belongs to the header (RFC 5849 section 3.5.1); leave it out")
+        if not isinstance(realm, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
+            raise InvalidParameter(f"realm is a str, or None for none, not {type(realm).__name__}")
+        try:
+            Headers([("authorization", realm)])
+        except InvalidHeader:
+            raise InvalidHeader("realm holds a control character, a line break or non-Latin-1 text") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +163,10 @@ class Provider:
     base_url: str
     endpoints: Endpoints = Endpoints()
     origins: tuple[str, ...] = ()
+    issuer: str | None = None
+    """The service's name for itself in OAuth 2: RFC 8414 section 2, RFC 9207."""
     signing: Signing = field(default=Signing(), repr=False)
+    quirks: Quirks = field(default=Quirks(), repr=False)
     errors: ErrorTable = field(default=ErrorTable(), repr=False)
     rate_limit_headers: Mapping[str, str] = field(default_factory=dict[str, str], hash=False, repr=False)
     """Pool name to header prefix: `{"window": "x-rate-limit"}` reads `x-rate-limit-remaining`."""
@@ -97,12 +176,20 @@ class Provider:
     def __post_init__(self) -> None:
         if "?" in self.base_url or "#" in self.base_url:
             raise InvalidURL("a provider's base URL has no query and no fragment: paths are appended to it")
-        urls = [self.base_url, *self.origins, *_endpoint_urls(self.endpoints).values()]
+        endpoints = _endpoint_urls(self.endpoints)
+        urls = [self.base_url, *self.origins, *(url for name, url in endpoints.items() if name not in _PAGES)]
         parsed = [parse_url(url) for url in urls]
-        for url in parsed:
+        for url in [*parsed, *(parse_url(endpoints[name]) for name in _PAGES & endpoints.keys())]:
             self._admit_scheme(url)
         object.__setattr__(self, "base_url", str(parsed[0]).rstrip("/"))
         object.__setattr__(self, "origins", tuple(dict.fromkeys(url.origin for url in parsed)))
+
+    @staticmethod
+    def discover(issuer: str) -> Operation[Provider]:
+        """Make a provider of what an issuer publishes: an operation (RFC 8414, OpenID Connect)."""
+        from sansauth.oauth2.metadata import discover  # the one import upwards, for a name where people look for it
+
+        return discover(issuer)
 
     @property
     def origin(self) -> str:
@@ -112,13 +199,14 @@ class Provider:
     def at(self, base_url: str, *, allow_http: bool = False) -> Provider:
         """The same provider with every endpoint moved to `base_url`, and no other host allowed.
 
-        For a sandbox, a recording proxy or a test server. Plain http to another machine needs `allow_http=True`.
+        For a sandbox, a recording proxy or a test server. Paths stay: the base URL's own is appended to the new one.
+        Plain http to another machine needs `allow_http=True`.
         """
         base = base_url.rstrip("/")
         moved = {name: base + parse_url(url).target for name, url in _endpoint_urls(self.endpoints).items()}
         return dataclasses.replace(
             self,
-            base_url=base,
+            base_url=base + parse_url(self.base_url).target.rstrip("/"),
             endpoints=dataclasses.replace(self.endpoints, **moved),
             origins=(),
             allow_http=allow_http,
@@ -136,7 +224,7 @@ class Provider:
 
     def endpoint(self, name: str) -> str:
         """The URL of an endpoint; `LocalProtocolError` if this provider has none."""
-        url = _endpoint_urls(self.endpoints).get(name)
+        url: str | None = getattr(self.endpoints, name, None)
         if url is None:
             raise LocalProtocolError(f"{self.name} has no endpoint {name!r}; give it in Provider(endpoints=...)")
         return url

@@ -36,11 +36,13 @@ from sansauth.errors import (
 )
 from sansauth.http import SENSITIVE, Request, Response
 from sansauth.provider import Provider
+from sansauth.registered_codes import REGISTERED
 
-__all__ = ["read_refusal", "refuse_codes"]
+__all__ = ["read_refusal", "refuse_codes", "words_of"]
 
 TEXT_CHARACTERS = 200  # of the service's words, in an error
 BODY_BYTES = 65_536  # of the body, looked at for them
+PAGE_BYTES = 400  # of a page without a title, that is short enough to be nothing but a message
 CODES = 8  # of its codes, kept
 CODE_LIMIT = 10**9  # what a code is below; a longer number is none, and would flood the error's text
 CODE_CHARACTERS = 80
@@ -64,12 +66,15 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 
 _XML_ERROR = re.compile(r"<error(?:\s+code=[\"']([^\"'<>]{1,40})[\"'])?\s*>([^<]*)</error>")
 _HTML_TITLE = re.compile(r"<title[^<>]*>([^<]*)", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]*+>")
 # One look at each word, and possessive: a hostile text cannot make the match backtrack.
 _ASSIGNED = re.compile(
     r"(?i)(?<!\w)(?=\w*?(?:token|secret|signature|password|verifier|credential|code_challenge|authorization))"
     r"(\w++[\"']?\s*+[=:]\s*+)[\"']?[^\s&\"',;<>]+"
 )
 _SCHEME = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9\-._~+/%]{8,}=*")
+_ERROR = re.compile(r"[\s,]error=[\"']?([a-z_]{1,40})\b")
+_DESCRIPTION = re.compile(r"[\s,]error_description=\"([^\"]{0,400})\"")
 _PROBLEM = re.compile(r"\boauth_problem=[\"']?([a-z_]{1,40})")
 # With the line separators, the overrides of writing direction, and surrogates, which no log can encode.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
@@ -83,8 +88,9 @@ def read_refusal(response: Response, provider: Provider, *, request: Request | N
     """
     codes, text = _read(response)
     table = provider.errors
-    known = next((code for code in codes if code in table.types), None)
-    kind = table.types[known] if known is not None else _kind_by_status(response.status)
+    types = {**REGISTERED, **table.types}
+    known = next((code for code in codes if code in types), None)
+    kind = types[known] if known is not None else _kind_by_status(response.status)
     credentials = _credentials(request)
     refusal = Refusal(
         service=provider.name,
@@ -99,10 +105,24 @@ def read_refusal(response: Response, provider: Provider, *, request: Request | N
 
 
 def refuse_codes(response: Response, provider: Provider, *, request: Request | None = None) -> None:
-    """Raise the error of an answer whose status says success but whose body has one of the provider's error codes."""
-    codes, _ = _read(response)
-    if any(code in provider.errors.types for code in codes):
+    """Raise the error of an answer whose status says success but whose body has an error code that is known."""
+    codes = _read(response)[0]  # and not the text: a local of this frame would show what it repeats of the request
+    if any(code in provider.errors.types or code in REGISTERED for code in codes):
         raise read_refusal(response, provider, request=request)
+
+
+def words_of(response: Response, *, request: Request | None = None) -> str:
+    """What an answer says that should have held credentials: a sentence, shortened and redacted; empty if it has none.
+
+    The message of JSON or XML, the title of a page, all of a short page without one; never a single word, which may be
+    a token under an unknown name.
+    """
+    _, text = _read(response)
+    page = response.body[:PAGE_BYTES].decode("utf-8", "replace").strip()
+    if not text and page.startswith("<") and len(response.body) <= PAGE_BYTES:
+        text = _TAG.sub(" ", page)
+    shown = _shown(text, _credentials(request))
+    return shown if " " in shown else ""
 
 
 def _kind_by_status(status: int) -> type[ApiError]:
@@ -122,10 +142,16 @@ def _transaction_id(response: Response, provider: Provider, credentials: Iterabl
 
 
 def _read(response: Response) -> tuple[tuple[int | str, ...], str]:
-    """Codes and text of an answer: those of the body, and the problem that OAuth Problem Reporting names."""
+    """Codes and text of an answer: those of the body, and those that its challenge names.
+
+    RFC 6750 section 3 and RFC 9449 section 7.1 put `error` into `WWW-Authenticate`, OAuth Problem Reporting
+    `oauth_problem` there or into the body.
+    """
     codes, text = _read_body(response)
-    reported = _PROBLEM.search(text) or _PROBLEM.search(response.headers.get("www-authenticate") or "")
-    return (*codes, *_codes(reported.groups() if reported else ())), text
+    challenge = response.headers.get("www-authenticate") or ""
+    reported = [*_PROBLEM.findall(text), *_PROBLEM.findall(challenge), *_ERROR.findall(challenge)]
+    described = _DESCRIPTION.search(challenge)
+    return _codes([*codes, *reported]), text or (described[1] if described else "")
 
 
 def _read_body(response: Response) -> tuple[tuple[int | str, ...], str]:

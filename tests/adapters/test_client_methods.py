@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import pydoc
 import traceback
 import unittest.mock
@@ -12,19 +13,24 @@ from typing import Any
 
 import pytest
 
+from sansauth.awaiting import AwaitingUser
 from sansauth.effects import DEFAULT_TIMEOUTS, Steps, Timeouts, operation
 from sansauth.errors import (
+    AlreadyUsed,
     ForeignHost,
     InvalidURL,
     LocalProtocolError,
     ReadError,
+    SansauthError,
     UnableToVerifyCredentials,
     WrongIdentity,
 )
 from sansauth.http import FORM, Headers, Request, Response
 from sansauth.identity import App, Bearer, Identity, OAuth1User
+from sansauth.oauth1 import TokenCredentials
+from sansauth.provider import Provider
 from sansauth.secret import Secret
-from sansauth.x import X, token
+from sansauth.x import TWITTER, X, token
 from sansauth_io._client import AsyncClient, Caller, Methods, SyncClient
 from sansauth_io.stores import MemoryStore, Store
 
@@ -50,7 +56,12 @@ METHODS = [
     "token",
     "bearer_token",
     "invalidate_token",
+    "begin_login",
+    "finish_login",
+    "invalidate_access_token",
     "reverse_token",
+    "reverse_access_token",
+    "adopt",
     "request",
     "get",
     "post",
@@ -134,7 +145,7 @@ def test_a_bound_method_has_the_signature_without_the_client_and_without_the_cal
     assert names[0] == "self"
     assert list(bound.parameters) == names[1:]
     assert "caller" not in names
-    assert bound.return_annotation in ("Secret", "Response")
+    assert bound.return_annotation in ("Secret", "Response", "AwaitingUser", "TokenCredentials", "None")
 
 
 def test_methods_are_named_as_they_are_called() -> None:
@@ -223,6 +234,127 @@ def test_reverse_token_gives_the_string_as_it_came(host: Host) -> None:
     text = 'OAuth oauth_nonce="abc", oauth_signature="x%2By%3D"'
     calls = Calls(host, Wire(lambda request: Response(200, (), text.encode())))
     assert calls.call("reverse_token") == text
+
+
+# Logins go where the client goes, as the client's application, by the client's clock
+
+ISSUED = "oauth_token=RT&oauth_token_secret=planted-secret&oauth_callback_confirmed=true"
+GRANTED = "oauth_token=7-AT&oauth_token_secret=ATS&user_id=7&screen_name=xapi"
+
+
+class Logins(Wire):
+    """A service that issues a request token, then an access token, and takes one back."""
+
+    def __init__(self) -> None:
+        super().__init__(self.answer)
+
+    def answer(self, request: Request) -> Response:
+        path = request.path.rpartition("/")[2]
+        if path == "invalidate_token":
+            return json_answer(200, {"access_token": "AT"})
+        return Response(200, (), (ISSUED if path == "request_token" else GRANTED).encode())
+
+
+@each_host
+@pytest.mark.parametrize("identity", [APP, OAuth1User(APP, "AT", "ATS")], ids=["App", "OAuth1User"])
+@pytest.mark.parametrize("provider", [X, TWITTER, X.at("http://127.0.0.1:8080/x")], ids=["X", "TWITTER", "sandbox"])
+def test_a_login_is_begun_and_finished_at_the_clients_provider(
+    host: Host, identity: Identity, provider: Provider
+) -> None:
+    calls = Calls(host, Logins(), identity, provider=provider)
+    awaiting = calls.call(
+        "begin_login", "https://app.example/done", authenticate=True, force_login=True, screen_name="a b",
+        x_auth_access_type="read",
+    )  # fmt: skip
+    assert awaiting.url == f"{provider.base_url}/oauth/authenticate?oauth_token=RT&force_login=true&screen_name=a%20b"
+    assert awaiting.expires_at == ENV.timestamp() + 900
+    row = awaiting.to_json()
+    granted = calls.call("finish_login", AwaitingUser.from_json(row), "?oauth_token=RT&oauth_verifier=V")
+    assert granted == TokenCredentials("7-AT", "ATS", "7", "xapi")
+    begun, finished = calls.sent
+    assert (begun.url, begun.body) == (f"{provider.base_url}/oauth/request_token", b"x_auth_access_type=read")
+    assert finished.url == f"{provider.base_url}/oauth/access_token"
+    for request in calls.sent:
+        assert f'oauth_consumer_key="{APP.consumer_key}"' in request.headers["authorization"]
+        assert f'oauth_timestamp="{ENV.timestamp()}"' in request.headers["authorization"]
+    with pytest.raises(AlreadyUsed):
+        calls.call("finish_login", awaiting, "?oauth_token=RT&oauth_verifier=V")
+
+
+@each_host
+def test_without_a_callback_a_login_is_by_pin(host: Host) -> None:
+    calls = Calls(host, Logins())
+    awaiting = calls.call("begin_login")
+    assert (awaiting.callback, awaiting.url) == ("oob", f"{X.base_url}/oauth/authorize?oauth_token=RT")
+    assert calls.call("finish_login", awaiting=awaiting, answer="123-4567").user_id == "7"
+    assert 'oauth_verifier="1234567"' in calls.sent[1].headers["authorization"]
+
+
+@each_host
+@pytest.mark.parametrize("provider", [X, TWITTER], ids=["X", "TWITTER"])
+def test_what_a_user_holds_is_exchanged_and_taken_back_at_the_clients_provider(host: Host, provider: Provider) -> None:
+    calls = Calls(host, Logins(), OAuth1User(APP, "AT", "ATS"), provider=provider)
+    assert calls.call("reverse_access_token", APP, "OAuth planted").access_token == "7-AT"
+    assert calls.call("reverse_access_token", target="CK", parameters="OAuth planted").screen_name == "xapi"
+    assert calls.call("invalidate_access_token") == "AT"
+    assert [request.url for request in calls.sent] == [
+        provider.endpoint("access_token"),
+        provider.endpoint("access_token"),
+        provider.endpoint("invalidate_access_token"),
+    ]
+    assert all('oauth_token="AT"' in request.headers["authorization"] for request in calls.sent)
+
+
+@each_host
+def test_what_only_a_user_or_an_application_does_is_refused_to_others(host: Host) -> None:
+    for identity in (APP, Bearer("planted")):
+        calls = Calls(host, Wire(), identity)
+        with pytest.raises(WrongIdentity, match="pass an OAuth1User"):
+            calls.call("reverse_access_token", APP, "OAuth planted")
+        with pytest.raises(WrongIdentity, match="by an OAuth1User"):
+            calls.call("invalidate_access_token")
+    with pytest.raises(WrongIdentity, match="consumer key and secret"):
+        calls.call("begin_login")
+    assert calls.sent == []
+
+
+@each_host
+def test_no_frame_of_a_client_shows_a_login(host: Host) -> None:
+    def broken(request: Request) -> Response:
+        raise ReadError("broken")
+
+    awaiting = AwaitingUser(
+        "oauth1", "https://a/?t=planted", 2**40, X.origin, "https://app.example/done", "planted-token", "planted-secret"
+    )
+    back = "?oauth_token=planted-token&oauth_verifier=planted-verifier"
+    wrong: list[tuple[str, tuple[Any, ...]]] = [
+        ("finish_login", (awaiting, back)),
+        ("finish_login", (awaiting.to_json(), back)),
+        ("finish_login", (json.loads(awaiting.to_json()), back)),
+        ("finish_login", (awaiting, back.replace("planted-token", "planted-other"))),
+        ("reverse_access_token", (APP, "OAuth planted")),
+        ("reverse_access_token", (APP, "planted")),
+    ]
+    for name, args in wrong:
+        calls = Calls(host, Wire(broken), OAuth1User(APP, "AT", "ATS"))
+        with pytest.raises(SansauthError) as caught:
+            calls.call(name, *args)
+        frames = [
+            (frame.f_code.co_qualname, repr(frame.f_locals))
+            for frame, _ in traceback.walk_tb(caught.value.__traceback__)
+            if frame.f_globals["__name__"].startswith("sansauth")
+        ]
+        assert len(frames) > 2
+        assert [name for name, shown in frames if "planted" in shown] == []
+        assert "planted" not in str(caught.value)
+
+
+@each_class
+def test_a_client_that_could_not_be_made_is_no_trouble_to_show(path: str) -> None:
+    with pytest.raises(WrongIdentity) as caught:
+        client_class(path)(None)
+    told = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    assert "for nobody yet>" in "".join(told.format())
 
 
 @each_host

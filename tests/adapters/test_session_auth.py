@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sansauth.errors import ForeignHost, InvalidURL, LocalProtocolError, UnableToVerifyCredentials, WrongIdentity
+from sansauth.http import FORM, Request
 from sansauth.identity import App, Bearer, Identity
+from sansauth.oauth1 import body_hash, sign
+from sansauth.provider import Provider, Signing
 from sansauth.x import X
 
-from .hostile_server import HostileServer, Peer, answers, http
+from .hostile_server import HostileServer, Peer, Recorded, answers, http
 from .oauth1_oracle import accepts
 from .odd_texts import NAMES, TEXTS
 from .own_sessions import Opener, every_auth, every_fetching_auth, every_holding_auth
@@ -83,6 +88,70 @@ def test_a_form_is_signed_and_anything_else_is_not(opened: Opener) -> None:
         assert none.body == b""
 
 
+def body_hash_of(recorded: Recorded) -> str:
+    (found,) = re.findall(r'oauth_body_hash="([^"]*)"', recorded.one("authorization"))
+    return unquote(found)
+
+
+def hashing(base_url: str) -> Provider:
+    return dataclasses.replace(X.at(base_url), signing=Signing(body_hash=True))
+
+
+@every_auth
+def test_every_body_that_is_no_form_is_hashed_for_a_service_that_wants_it(opened: Opener) -> None:
+    with HostileServer(ANSWERED) as server:
+        with opened(USER, hashing(server.url)) as own:
+            own.send("POST", f"{server.url}/json", json={"a": "é"})
+            own.send("POST", f"{server.url}/files", files={"media": ("x.bin", io.BytesIO(b"x" * 100_000))})
+            own.send("POST", f"{server.url}/none")
+            own.send("GET", f"{server.url}/get", params={"a": "b"})
+            own.send("POST", f"{server.url}/form", form={"a": "b"})
+        *others, form = server.requests
+        assert [body_hash_of(one) for one in others] == [body_hash(one.body) for one in others]
+        assert [bool(one.body) for one in others] == [True, True, False, False]
+        assert b"x" * 100_000 in others[1].body
+        assert "oauth_body_hash" not in form.one("authorization")
+        assert all(accepts(one, USER) for one in server.requests)
+
+
+@every_auth
+def test_a_stream_has_no_hash_and_is_refused_before_anything_is_sent(opened: Opener) -> None:
+    with HostileServer(ANSWERED) as server:
+        with opened(USER, hashing(server.url)) as own, pytest.raises(LocalProtocolError, match="body as bytes"):
+            own.send("POST", f"{server.url}/upload", pieces=iter([b"one", b"two"]))
+        assert server.requests == []
+
+
+@every_auth
+def test_who_bears_a_token_may_stream_all_the_same(opened: Opener) -> None:
+    with HostileServer(ANSWERED) as server:
+        with opened(Bearer("AAAA"), hashing(server.url)) as own:
+            own.send("POST", f"{server.url}/upload", pieces=iter([b"one", b"two"]))
+        assert server.requests[0].body == b"onetwo"
+
+
+def test_a_body_that_is_text_is_hashed_as_it_is_sent_by_requests() -> None:
+    module = adapter("requests")
+    with HostileServer(ANSWERED) as server, library("requests").Session() as session:
+        session.auth = module.Auth(USER, provider=hashing(server.url))
+        session.post(f"{server.url}/x", data="plain", headers={"content-type": "text/plain"}, timeout=5)
+        assert body_hash_of(server.requests[0]) == body_hash(b"plain")
+
+
+@every_auth
+def test_an_app_signs_alone_where_there_are_no_bearer_tokens_for_it(opened: Opener) -> None:
+    """WooCommerce, LTI: OAuth 1.0a with two legs."""
+    with HostileServer(ANSWERED) as server:
+        with opened(APP, Provider("Shop", server.url)) as own:
+            own.send("POST", f"{server.url}/x", params={"a": "b"}, form={"c": "d e"})
+        (recorded,) = server.requests
+        fields = recorded.one("authorization")
+        assert "oauth_token=" not in fields
+        at = {name: unquote(re.findall(rf'oauth_{name}="([^"]*)"', fields)[0]) for name in ("timestamp", "nonce")}
+        sent = Request("POST", f"{server.url}{recorded.target}", {"content-type": FORM}, recorded.body)
+        assert sign(sent, APP, **at).headers["authorization"] == fields  # type: ignore[arg-type]
+
+
 @every_auth
 def test_a_body_that_is_streamed_stays_a_stream(opened: Opener) -> None:
     with HostileServer(ANSWERED) as server:
@@ -123,10 +192,11 @@ def test_what_is_no_identity_and_no_provider_is_refused_and_not_shown(name: str)
         with pytest.raises(WrongIdentity, match="as App, Bearer or OAuth1User, not as ") as caught:
             auth(wrong)
         assert "planted" not in str(caught.value)
-    for name, value in (("provider", "https://planted.test"), ("env", 5)):
-        with pytest.raises(LocalProtocolError, match=f"^{name}= takes ") as refused:
-            auth(USER, **{name: value})
-        assert "planted" not in str(refused.value)
+    for identity in (USER, APP):
+        for name, value in (("provider", "https://planted.test"), ("env", 5)):
+            with pytest.raises(LocalProtocolError, match=f"^{name}= takes ") as refused:
+                auth(identity, **{name: value})
+            assert "planted" not in str(refused.value)
 
 
 @every_auth

@@ -82,7 +82,9 @@ class Face:
 
 
 class Opener(Protocol):
-    def __call__(self, identity: Identity, provider: Provider, timeouts: Timeouts) -> AbstractContextManager[Face]: ...
+    def __call__(
+        self, identity: Identity, provider: Provider, timeouts: Timeouts, *, store: Any = None
+    ) -> AbstractContextManager[Face]: ...
 
 
 @dataclass(frozen=True)
@@ -92,9 +94,11 @@ class Kit:
     name: str
     opener: Opener
 
-    def open(self, url: str, identity: Identity = APP, timeouts: Timeouts = BRISK) -> AbstractContextManager[Face]:
+    def open(
+        self, url: str, identity: Identity = APP, timeouts: Timeouts = BRISK, store: Any = None
+    ) -> AbstractContextManager[Face]:
         """A client of the X-like service at `url`."""
-        return self.opener(identity, X.at(url), timeouts)
+        return self.opener(identity, X.at(url), timeouts, store=store)
 
     @property
     def synchronous(self) -> bool:
@@ -189,7 +193,9 @@ def _requests(identity: Identity, provider: Provider, timeouts: Timeouts, **sett
 
 
 @contextlib.contextmanager
-def users_session(identity: Identity, provider: Provider, timeouts: Timeouts, **settings: Any) -> Iterator[Face]:
+def users_session(
+    identity: Identity, provider: Provider, timeouts: Timeouts, store: Any = None, **settings: Any
+) -> Iterator[Face]:
     """requests, on a session of the user's own; `settings` are its attributes."""
     with library("requests").Session() as session:
         for name, value in settings.items():
@@ -197,7 +203,8 @@ def users_session(identity: Identity, provider: Provider, timeouts: Timeouts, **
                 getattr(session, name).update(value)
             else:
                 setattr(session, name, value)
-        with adapter("requests").Client(identity, provider=provider, timeouts=timeouts, session=session) as client:
+        cls = adapter("requests").Client
+        with cls(identity, provider=provider, timeouts=timeouts, session=session, store=store) as client:
             yield Face(client, None)
 
 
@@ -222,6 +229,7 @@ def users_client(
     timeouts: Timeouts,
     name: str = "httpx",
     backend: str = "asyncio",
+    store: Any = None,
     **settings: Any,
 ) -> Iterator[Face]:
     """httpx or httpx2, on a client of the user's own."""
@@ -229,7 +237,7 @@ def users_client(
     with event_loop(backend) as start:
         theirs = library(name).AsyncClient(**settings)
         try:
-            yield Face(cls(identity, provider=provider, timeouts=timeouts, client=theirs), start)
+            yield Face(cls(identity, provider=provider, timeouts=timeouts, client=theirs, store=store), start)
         finally:
             start(theirs.aclose).result()
 

@@ -9,7 +9,8 @@ import sansauth_io.httpx
 import sansauth_io.httpx2
 import sansauth_io.requests
 import sansauth_io.trio
-from sansauth import Operation, Response, Timeouts
+from sansauth import App, AwaitingUser, Operation, Response, Signing, Timeouts
+from sansauth.oauth1 import TokenCredentials
 from sansauth.secret import Secret
 
 
@@ -19,6 +20,11 @@ def synchronous(client: sansauth_io.requests.Client, operation: Operation[int]) 
     assert_type(client.bearer_token(), Secret)
     assert_type(client.invalidate_token("AAAA", auth="basic"), Secret)
     assert_type(client.reverse_token(), Secret)
+    assert_type(client.begin_login(), AwaitingUser)
+    assert_type(client.begin_login("https://a/", force_login=True, x_auth_access_type="read"), AwaitingUser)
+    assert_type(client.finish_login(client.begin_login(), "1234567"), TokenCredentials)
+    assert_type(client.invalidate_access_token(), Secret)
+    assert_type(client.reverse_access_token("CK", "OAuth x"), TokenCredentials)
     assert_type(client.request("GET", "/x", params={"a": 1}, headers=None, timeouts=Timeouts()), Response)
     assert_type(client.get("/x", params={"a": "b"}, timeouts=Timeouts()), Response)
     assert_type(client.post("/x", form={"a": "b"}), Response)
@@ -65,6 +71,11 @@ async def with_httpx(client: sansauth_io.httpx.AsyncClient, operation: Operation
     assert_type(await client.bearer_token(), Secret)
     assert_type(await client.invalidate_token("AAAA", auth="oauth1"), Secret)
     assert_type(await client.reverse_token(), Secret)
+    awaiting = await client.begin_login("https://a/", authenticate=True, screen_name="a")
+    assert_type(awaiting, AwaitingUser)
+    assert_type(await client.finish_login(awaiting, "?oauth_token=a&oauth_verifier=b"), TokenCredentials)
+    assert_type(await client.invalidate_access_token(), Secret)
+    assert_type(await client.reverse_access_token(App("CK", "CS"), parameters="OAuth x"), TokenCredentials)
     assert_type(await client.request("GET", "/x", params={"a": 1}), Response)
     assert_type(await client.get("/x"), Response)
     assert_type(await client.post("/x", form={"a": "b"}), Response)
@@ -92,5 +103,8 @@ def wrong_use(client: sansauth_io.requests.Client, aclient: sansauth_io.trio.Asy
     client.get("/x", parms={"a": "b"})  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     client.get("/x", params=1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     client.invalidate_token("AAAA", auth="digest")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    client.begin_login(x_auth_access_type="all")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    client.finish_login("{}", "1234567")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Signing("hmac")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     client.reverse_token("AAAA")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     aclient.get("/x").status  # type: ignore[attr-defined]  # pyright: ignore  # noqa: B018

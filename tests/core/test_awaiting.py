@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sansauth import AwaitingUser, Secret, errors
-from sansauth.awaiting import require_open
+from sansauth.awaiting import handed_in, require_open
 from sansauth.x import TWITTER, X
 
 from .support import TIMESTAMP
@@ -75,6 +75,12 @@ def test_a_record_that_was_changed_is_refused_or_reads_as_what_it_says(name: str
     except errors.InvalidCallback:
         return
     assert json.loads(read.to_json()) == record
+
+
+@pytest.mark.parametrize("schema", [True, 1.0, "1", 2, None])
+def test_another_schema_is_refused_even_if_python_calls_it_equal(schema: object) -> None:
+    with pytest.raises(errors.InvalidCallback, match="schema 1"):
+        AwaitingUser.from_json(json.dumps(json.loads(WAITING.to_json()) | {"schema": schema}))
 
 
 @pytest.mark.parametrize("name", list(json.loads(WAITING.to_json())))
@@ -192,6 +198,14 @@ class TestRequireOpen:
     def test_one_of_another_protocol(self) -> None:
         with pytest.raises(errors.InvalidCallback, match="begun by oauth1 and cannot be finished by oauth2"):
             require_open(WAITING, "oauth2", provider=X, now=TIMESTAMP)
+
+    def test_whatever_else_is_handed_in_is_known_by_its_type_alone(self) -> None:
+        assert handed_in(WAITING) is WAITING
+        row: Any = WAITING.to_json()
+        assert "hunter2" not in repr(handed_in(row))
+        for handed, kind in ((row, "str"), (None, "NoneType"), (json.loads(row), "dict")):
+            with pytest.raises(errors.LocalProtocolError, match=f"not {kind}; read it with"):
+                require_open(handed_in(handed), "oauth1", provider=X, now=TIMESTAMP)
 
     @pytest.mark.parametrize("row", [WAITING.to_json(), None])
     def test_what_is_none(self, row: Any) -> None:

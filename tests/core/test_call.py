@@ -13,6 +13,7 @@ from sansauth import (
     Identity,
     Load,
     OAuth1User,
+    Provider,
     Request,
     Response,
     Send,
@@ -22,7 +23,17 @@ from sansauth import (
     build_request,
     errors,
 )
-from sansauth.call import authorise, authorise_held, call, held_credentials, is_renewable, judge, require_identity
+from sansauth.call import (
+    authorise,
+    authorise_held,
+    call,
+    held_credentials,
+    is_renewable,
+    judge,
+    require_identity,
+    signs_every_body,
+)
+from sansauth.identity import OAuth2Client, OAuth2User
 from sansauth.oauth1 import sign
 from sansauth.oauth1.send import Exchange, clock_skew_key
 from sansauth.testing.http_date import http_date
@@ -246,6 +257,54 @@ class TestAWrongClock:
         assert authorise_held(REQUEST, USER, provider=service, env=ENV) == expected
 
 
+class TestTwoLegged:
+    """An application at a service that has no bearer tokens for one: WooCommerce, LTI."""
+
+    SHOP = Provider("Shop", "https://shop.test/wp-json/wc/v3", errors=X.errors)
+    PRODUCTS = Request("GET", SHOP.url("/products"))
+
+    def test_it_signs_with_the_consumers_credentials_alone(self) -> None:
+        script = Script([OK])
+        assert script.run(call(self.PRODUCTS, APP, provider=self.SHOP, env=ENV)) is OK
+        expected = sign(self.PRODUCTS, APP, timestamp=TIMESTAMP, nonce=NONCE)
+        assert script.sent == [expected]
+        assert "oauth_token=" not in expected.headers["authorization"]
+        assert held_credentials(APP, self.SHOP) is APP
+        assert authorise_held(self.PRODUCTS, APP, provider=self.SHOP, env=ENV) == expected
+
+    def test_a_token_that_it_was_made_with_is_borne(self) -> None:
+        script = Script([OK])
+        script.run(call(self.PRODUCTS, App("CK", "CS", "given"), provider=self.SHOP, env=ENV))
+        assert bearers(script) == ["given"]
+
+    def test_it_learns_the_services_clock(self) -> None:
+        script = Script([TestAWrongClock.LATE, OK])
+        assert script.run(call(self.PRODUCTS, APP, provider=self.SHOP, env=ENV)) is OK
+        assert script.sent[1] == sign(self.PRODUCTS, APP, timestamp=TIMESTAMP + 900, nonce=NONCE)
+
+    def test_where_there_are_bearer_tokens_it_fetches_one(self) -> None:
+        script = Script([token_answer("new"), OK])
+        script.run(call(REQUEST, APP, provider=X, env=ENV))
+        assert bearers(script) == ["fetch", "new"]
+
+    def test_a_refused_token_is_nothing_that_it_could_renew(self) -> None:
+        assert not is_renewable(Exchange(self.PRODUCTS, GONE), APP, self.SHOP, ENV)
+
+    def test_the_hint_says_how_the_call_was_made(self) -> None:
+        with pytest.raises(errors.UnsupportedAuthentication, match=r"as an App \(signed, without a user\)"):
+            judge(refusal_answer(403, 220), APP, self.SHOP, request=self.PRODUCTS)
+
+
+@pytest.mark.parametrize(
+    ("identity", "signs"), [(USER, True), (APP, False), (BEARER, False), (App("CK", "CS", "given"), False)]
+)
+def test_a_hash_of_the_body_is_for_those_who_sign(identity: Identity, signs: bool) -> None:
+    hashing = replace(X, signing=Signing(body_hash=True))
+    assert signs_every_body(identity, hashing) is signs
+    assert not signs_every_body(identity, X)
+    assert signs_every_body(APP, Provider("Shop", "https://shop.test", signing=Signing(body_hash=True)))
+
+
 class TestAuthorise:
     def test_it_gives_the_request_that_call_would_send(self) -> None:
         for identity in IDENTITIES:
@@ -274,17 +333,23 @@ class TestAuthorise:
             authorise_held(REQUEST, APP, provider=X, env=ENV)
 
     def test_what_an_identity_holds_is_known_without_a_request(self) -> None:
-        assert held_credentials(BEARER) is BEARER
-        assert held_credentials(USER) is USER
-        assert held_credentials(App("CK", "CS", "given")) == Bearer("given")
+        assert held_credentials(BEARER, X) is BEARER
+        assert held_credentials(USER, X) is USER
+        assert held_credentials(App("CK", "CS", "given"), X) == Bearer("given")
         with pytest.raises(errors.WrongIdentity, match="this App holds no bearer_token"):
-            held_credentials(APP)
+            held_credentials(APP, X)
+
+    def test_an_identity_of_oauth_2_holds_nothing(self) -> None:
+        client = OAuth2Client("id", "secret")
+        for identity in (client, OAuth2User(client, "me")):
+            with pytest.raises(errors.WrongIdentity, match=f"an {type(identity).__name__} holds no credentials"):
+                held_credentials(identity, X)
 
     @pytest.mark.parametrize("wrong", ["planted", None, App, ("CK", "planted")])
     def test_what_is_no_identity_is_told_so_and_not_shown(self, wrong: object) -> None:
-        for refuse in (require_identity, held_credentials):
+        for refuse in (require_identity, lambda one: held_credentials(one, X)):
             with pytest.raises(errors.WrongIdentity, match=f"not as {type(wrong).__name__}$") as caught:
-                refuse(wrong)  # type: ignore[operator]
+                refuse(wrong)  # type: ignore[arg-type]
             assert "planted" not in str(caught.value)
         for identity in IDENTITIES:
             require_identity(identity)

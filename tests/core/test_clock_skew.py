@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
-from sansauth import Env, Request, Response, Stored, errors
+from sansauth import Env, Operation, Request, Response, Stored, errors
 from sansauth.errors import Conflict
 from sansauth.oauth1.send import clock_skew_key, send_signed
 from sansauth.testing.http_date import http_date
-from sansauth.x import TWITTER, X
+from sansauth.x import TWITTER, X, invalidate_token, reverse_token
 
-from .support import ENV, TIMESTAMP, USER, Script, json_answer, refusal_answer
+from .support import APP, ENV, TIMESTAMP, USER, Script, json_answer, refusal_answer
 
 KEY = clock_skew_key(X)
 REQUEST = Request("GET", "https://api.x.com/1.1/account/verify_credentials.json")
@@ -35,7 +36,7 @@ def send(script: Script) -> Response:
     return script.run(send_signed(REQUEST, USER, provider=X, env=ENV)).response
 
 
-@pytest.mark.parametrize("seconds", [AHEAD, -AHEAD, 0, 400_000_000, -TIMESTAMP])
+@pytest.mark.parametrize("seconds", [AHEAD, -AHEAD, 0, 400_000_000, 10**9 - TIMESTAMP])
 def test_a_refused_timestamp_is_corrected_once_by_the_answers_date(seconds: int) -> None:
     script = Script([late(seconds), FINE])
     assert send(script) is FINE
@@ -79,6 +80,48 @@ def test_any_other_answer_is_left_as_it_is(refusal: Response) -> None:
     script = Script([refusal])
     assert send(script) is refusal
     assert script.records == {}
+
+
+@pytest.mark.parametrize("told", [0, 10**9 - 1, 10**10, 253402300799])
+def test_a_date_that_no_clock_shows_is_not_believed(told: int) -> None:
+    """A signature of the year 9999 would hold for ever."""
+    refusal = late(told - TIMESTAMP)
+    script = Script([refusal])
+    assert send(script) is refusal
+    assert script.records == {}
+
+
+@pytest.mark.parametrize(
+    ("base", "believed"),
+    [("http://mirror.test", False), ("https://mirror.test", True), ("http://127.0.0.1:8080", True)],
+)
+def test_a_date_that_anybody_on_the_way_may_have_written_is_not_believed(base: str, believed: bool) -> None:
+    provider = X.at(base, allow_http=True)
+    script = Script([late(), FINE])
+    script.run(send_signed(Request("GET", f"{base}/a"), USER, provider=provider, env=ENV))
+    assert len(script.sent) == 1 + believed
+    assert bool(script.records) is believed
+
+
+@pytest.mark.parametrize(
+    ("operation", "success"),
+    [
+        (reverse_token(APP, env=ENV), Response(200, (), b"OAuth x")),
+        (invalidate_token(USER, "AAAA", env=ENV), json_answer(200, {"access_token": "AAAA"})),
+    ],
+    ids=["reverse_token", "invalidate_token"],
+)
+def test_x_s_operations_ask_no_store_first_and_learn_the_time_all_the_same(
+    operation: Operation[Any], success: Response
+) -> None:
+    script = Script([late(), success])
+    script.run(operation)
+    assert script.log == ["Send", "Load", "Save", "Load", "Send"]
+    assert timestamps(script) == [TIMESTAMP, TIMESTAMP + AHEAD]
+    assert script.records[KEY].data == b"900"
+    again = late()
+    with pytest.raises(errors.TimestampOutOfRange):
+        Script([late(), again]).run(operation)
 
 
 def test_the_status_of_the_refusal_does_not_matter() -> None:

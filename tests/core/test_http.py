@@ -7,9 +7,10 @@ import pickle
 
 import pytest
 
-from sansauth import Headers, Request, Response, Secret, build_request
+from sansauth import AwaitingUser, Flow, Headers, Request, Response, Secret, build_request
 from sansauth.errors import InvalidHeader, InvalidParameter, InvalidURL, LocalProtocolError, RemoteProtocolError
 from sansauth.http import FORM, JSON
+from sansauth.oauth1 import Signer
 
 
 class TestHeaders:
@@ -352,7 +353,7 @@ def test_a_name_that_is_no_header_name_is_not_shown() -> None:
     assert "planted-secret" not in str(raised.value)
 
 
-@pytest.mark.parametrize("kind", [Headers, Request, Response])
+@pytest.mark.parametrize("kind", [Headers, Request, Response, Signer, Flow, AwaitingUser])
 def test_what_is_half_built_has_a_repr(kind: type) -> None:
     """A traceback with locals shows it; a repr that raised would hide the real error."""
     assert kind.__name__ in repr(object.__new__(kind))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
+from typing import Any
 
 import pytest
 
 from sansauth import App, Bearer, OAuth1User, Secret
 from sansauth.errors import WrongIdentity
-from sansauth.identity import app_of, only_app
+from sansauth.identity import OAuth2Client, OAuth2User, app_of, only_app
 
 APP = App("key", "hunter2")
 USER = OAuth1User(APP, "hunter3", "hunter4")
@@ -105,3 +106,92 @@ def test_what_an_app_does_for_itself_no_other_does(identity: object) -> None:
     assert only_app(APP) is APP
     with pytest.raises(WrongIdentity, match=f"pass an App, not {type(identity).__name__}"):
         only_app(identity)
+
+
+# --- OAuth 2 ---------------------------------------------------------------------------------------------------------
+
+CLIENT = OAuth2Client("id", "hunter2", redirect_uri="https://app.test/back")
+SIGNING = OAuth2Client("id", private_key="hunter7", key_id="k1")
+OAUTH2_USER = OAuth2User(CLIENT, "me")
+
+
+class TestOAuth2:
+    @pytest.mark.parametrize("identity", [CLIENT, SIGNING, OAUTH2_USER, OAuth2Client("id")])
+    def test_an_identity_is_a_value_that_shows_no_secret(self, identity: OAuth2Client | OAuth2User) -> None:
+        twin = pickle.loads(pickle.dumps(identity))
+        assert twin == identity
+        assert hash(twin) == hash(identity)
+        assert "hunter" not in repr(twin)
+        with pytest.raises(AttributeError):
+            setattr(identity, dataclasses.fields(identity)[0].name, "x")
+
+    def test_the_fields_are_strings_that_mask_themselves(self) -> None:
+        assert CLIENT.client_id == "id"
+        assert isinstance(CLIENT.client_secret, Secret)
+        assert CLIENT.client_secret == "hunter2"
+        assert isinstance(SIGNING.private_key, Secret)
+
+    @pytest.mark.parametrize(
+        ("client", "auth"),
+        [
+            (OAuth2Client("id"), "none"),
+            (OAuth2Client("id", "s"), "client_secret_basic"),
+            (OAuth2Client("id", private_key="k"), "private_key_jwt"),
+            (OAuth2Client("id", "s", private_key="k"), "private_key_jwt"),
+            (OAuth2Client("id", "s", auth="client_secret_post"), "client_secret_post"),
+            (OAuth2Client("id", "s", auth="client_secret_jwt"), "client_secret_jwt"),
+            (OAuth2Client("id", "s", private_key="k", auth="client_secret_basic"), "client_secret_basic"),
+            (OAuth2Client("id", "s", auth="none"), "none"),
+        ],
+    )
+    def test_one_way_to_authenticate(self, client: OAuth2Client, auth: str) -> None:
+        assert client.auth == auth
+        assert dataclasses.replace(client) == client
+
+    @pytest.mark.parametrize("auth", ["client_secret_basic", "client_secret_post", "client_secret_jwt"])
+    def test_a_way_that_needs_a_secret(self, auth: Any) -> None:
+        with pytest.raises(WrongIdentity, match=f"authenticates by {auth} and needs a client_secret"):
+            OAuth2Client("id", private_key="hunter2", auth=auth)
+
+    def test_a_way_that_needs_a_key(self) -> None:
+        with pytest.raises(WrongIdentity, match="by private_key_jwt and needs a private_key") as caught:
+            OAuth2Client("id", "hunter2", auth="private_key_jwt")
+        assert "hunter2" not in str(caught.value)
+
+    @pytest.mark.parametrize("auth", ["basic", "tls_client_auth", 7])
+    def test_a_way_that_is_none(self, auth: Any) -> None:
+        with pytest.raises(WrongIdentity, match="takes auth as one of none, client_secret_basic"):
+            OAuth2Client("id", "s", auth=auth)
+
+    @pytest.mark.parametrize(
+        ("arguments", "field"),
+        [
+            ((None,), "client_id"),
+            (("",), "client_id"),
+            ((b"id",), "client_id"),
+            (("id", ""), "client_secret"),
+            (("id", b"s"), "client_secret"),
+            (("id", None, None, None, ""), "private_key"),
+            (("id", None, None, None, b"k"), "private_key"),
+        ],
+    )
+    def test_a_missing_setting_is_named(self, arguments: tuple[Any, ...], field: str) -> None:
+        with pytest.raises(WrongIdentity, match=rf"OAuth2Client takes (a )?{field}\b.*is the setting missing\?"):
+            OAuth2Client(*arguments)
+
+    @pytest.mark.parametrize("client", ["id", None, APP])
+    def test_a_user_belongs_to_a_client(self, client: Any) -> None:
+        with pytest.raises(WrongIdentity, match=f"takes an OAuth2Client first, not {type(client).__name__}"):
+            OAuth2User(client, "me")
+
+    @pytest.mark.parametrize("account", ["", None, 7])
+    def test_a_user_has_a_name(self, account: Any) -> None:
+        with pytest.raises(WrongIdentity, match="account"):
+            OAuth2User(CLIENT, account)
+
+    @pytest.mark.parametrize("identity", [CLIENT, OAUTH2_USER])
+    def test_no_app_is_behind_it(self, identity: OAuth2Client | OAuth2User) -> None:
+        with pytest.raises(WrongIdentity, match=f"which a {type(identity).__name__} does not have"):
+            app_of(identity)
+        with pytest.raises(WrongIdentity, match=f"pass an App, not {type(identity).__name__}"):
+            only_app(identity)

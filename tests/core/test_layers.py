@@ -15,6 +15,7 @@ from .test_purity import CORE, MODULES, SOURCES
 LAYERS = [
     {"_version", "_lazy", "secret", "ratelimit", "paging", "env", "http_date"},
     {"errors"},
+    {"registered_codes"},
     {"encoding"},
     {"url"},
     {"http"},
@@ -23,6 +24,7 @@ LAYERS = [
     {"effects"},
     {"flow", "claim", "oauth1.signature", "oauth1.methods", "oauth1.problems"},
     {"oauth1.signer", "oauth1.received"},
+    {"oauth1.judging"},
     {"oauth1.verification"},
     {"oauth1.send", "oauth1.credentials"},
     {"oauth1.unsigned"},
@@ -35,7 +37,14 @@ LAYERS = [
     {"oauth1.explaining.checks", "oauth1.explaining.layout"},
     {"oauth1.explaining.explainer"},
     {"oauth1", "oauth2"},
-    {"oauth2.client_credentials"},
+    {"oauth2.keys"},
+    {"oauth2.jws", "oauth2.jwks"},
+    {"oauth2.assertion", "oauth2.dpop", "oauth2.id_token"},
+    {"oauth2.app_only"},
+    {"oauth2.client_auth", "oauth2.pkce", "oauth2.bearing"},
+    {"oauth2.answer", "oauth2.revocation"},
+    {"oauth2.grants", "oauth2.introspection", "oauth2.metadata", "oauth2.registration", "oauth2.userinfo"},
+    {"oauth2.device", "oauth2.login", "oauth2.lifecycle"},
     {"lifecycle"},
     {"call"},
     {"x.presets"},
@@ -45,6 +54,8 @@ LAYERS = [
     {""},  # sansauth itself, which imports lazily
 ]
 RANK = {f"sansauth.{name}".rstrip("."): rank for rank, layer in enumerate(LAYERS) for name in layer}
+# For a name where people look for it: a method that imports, when it is called, what is above it.
+DOORS = {("sansauth.provider", "sansauth.oauth2.metadata")}
 BY_MODULE = dict(zip(MODULES, SOURCES, strict=True))
 
 
@@ -68,7 +79,8 @@ def own_imports(path: Path) -> Iterator[str]:
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_run_downwards(module: str) -> None:
     assert module in RANK, f"{module} has no place in LAYERS: give it one"
-    upwards = [name for name in own_imports(BY_MODULE[module]) if RANK[name] >= RANK[module]]
+    imported = {name for name in own_imports(BY_MODULE[module]) if (module, name) not in DOORS}
+    upwards = [name for name in imported if RANK[name] >= RANK[module]]
     assert upwards == []
 
 

@@ -51,6 +51,16 @@ from {name} import *
 
 
 @pytest.mark.parametrize("package", PACKAGES)
+def test_every_promised_name_is_listed_before_it_is_used(package: ModuleType) -> None:
+    """For completion in a shell, and for `dir`."""
+    name = package.__name__
+    run_python(
+        f"import {name} as package\nassert set(package.__all__) | {{'__name__'}} <= set(dir(package)), dir(package)"
+    )
+    assert dir(package) == sorted(set(dir(package)))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
 def test_an_unknown_name_is_an_attribute_error(package: ModuleType) -> None:
     with pytest.raises(AttributeError, match=f"module '{package.__name__}' has no attribute 'no_such_name'"):
         _ = package.no_such_name

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import pprint
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -14,15 +17,19 @@ from sansauth import (
     App,
     AwaitingUser,
     Bearer,
+    Endpoints,
     Flow,
     Headers,
     OAuth1User,
     Operation,
+    Provider,
     Request,
     Response,
     Save,
     Secret,
     Send,
+    Signing,
+    Sleep,
     Stored,
     build_request,
     errors,
@@ -30,13 +37,30 @@ from sansauth import (
 from sansauth.call import authorise_held, call
 from sansauth.effects import Exclusive
 from sansauth.encoding import decode, encode
-from sansauth.oauth1 import TokenCredentials, login, sign, xauth
+from sansauth.identity import OAuth2Client, OAuth2User
+from sansauth.oauth1 import Signer, TokenCredentials, login, sign, xauth
 from sansauth.oauth1.credentials import TemporaryCredentials
+from sansauth.oauth1.methods import shared_key
+from sansauth.oauth2 import (
+    AwaitingDevice,
+    Registered,
+    begin_device_login,
+    fetch_userinfo,
+    finish_device_login,
+    introspect,
+    register,
+    revoke,
+    revoke_tokens,
+)
+from sansauth.oauth2.bearing import bear
+from sansauth.oauth2.grants import client_credentials, exchange_code, exchange_token, grant_by_jwt, refresh
+from sansauth.oauth2.pkce import code_challenge
 from sansauth.refusal import read_refusal
-from sansauth.tokens import AppToken, app_token_key
+from sansauth.tokens import AppToken, OAuth2Tokens, app_token_key
 from sansauth.x import (
     X,
     begin_login,
+    crc_response,
     echo_headers,
     echo_request,
     finish_login,
@@ -81,12 +105,38 @@ SIGNED_FOR_REVERSE = f'OAuth oauth_token="{FETCHED}", oauth_signature="{PASSWORD
 ECHO = echo_headers(USER, env=ENV)
 TEMPORARY_ANSWER = f"oauth_token={REQUEST_TOKEN}&oauth_token_secret={REQUEST_SECRET}&oauth_callback_confirmed=true"
 GRANTED_ANSWER = f"oauth_token={FETCHED}&oauth_token_secret={FETCHED}"
+CLIENT = OAuth2Client("id", CONSUMER_SECRET, redirect_uri="https://app.test/back")
+POSTING = OAuth2Client("id", CONSUMER_SECRET, auth="client_secret_post")
+TOKENS = OAuth2Tokens(ACCESS_TOKEN, refresh_token=FETCHED, id_token=FETCHED)
+SERVER = Provider(
+    "Example",
+    "https://a.test",
+    Endpoints(
+        token="https://a.test/token",
+        revocation="https://a.test/revoke",
+        introspection="https://a.test/introspect",
+        device_authorization="https://a.test/device",
+        registration="https://a.test/register",
+        userinfo="https://a.test/userinfo",
+    ),
+)
+DEVICE = AwaitingDevice(
+    FETCHED, "https://a.test/", f"https://a.test/?user_code={FETCHED}", 2**40, 5, SERVER.origin, REQUEST_SECRET
+)
+DEVICE_ANSWER = {
+    "device_code": REQUEST_SECRET,
+    "user_code": FETCHED,
+    "verification_uri": "https://a.test/",
+    "verification_uri_complete": f"https://a.test/?user_code={FETCHED}",
+    "expires_in": 60,
+}
 
 
 def values() -> Iterator[object]:
     yield from (APP, HOLDER, BEARER, USER, Secret(PASSWORD), AppToken(FETCHED))
     yield from (POST, POST.headers, Headers({"authorization": f"Bearer {BEARER_TOKEN}"}))
     yield sign(POST, USER, timestamp=1, nonce="n")
+    yield from (Signer(USER), Signer(USER, Signing("PLAINTEXT")), shared_key(CONSUMER_SECRET, ACCESS_SECRET))
     yield authorise_held(POST, HOLDER, provider=X, env=ENV)
     yield from (
         ISSUED,
@@ -113,6 +163,14 @@ def values() -> Iterator[object]:
     done = Flow(token(APP))
     done.receive(ISSUED)
     yield from (done, done.result)
+    yield from (CLIENT, TOKENS, DEVICE, Registered(CLIENT, registration_access_token=Secret(FETCHED)))
+    yield from (OAuth2User(CLIENT, "me"), OAuth2Client("id", private_key=PASSWORD))
+    for client in (CLIENT, POSTING):
+        for asking in at_oauth2_endpoints(client).values():
+            flow = Flow(asking)
+            if isinstance(flow.effect, Sleep):
+                flow.resume(None)
+            yield from (asking, flow, flow.effect, flow.request, flow.request.headers)
 
 
 def logins() -> Iterator[Operation[object]]:
@@ -122,6 +180,92 @@ def logins() -> Iterator[Operation[object]]:
     yield xauth(APP, "name", PASSWORD, provider=X, env=ENV)
     yield reverse_access_token(USER, APP, SIGNED_FOR_REVERSE, env=ENV)
     yield invalidate_access_token(USER, env=ENV)
+
+
+def at_oauth2_endpoints(client: OAuth2Client) -> dict[str, Operation[object]]:
+    """Every operation of OAuth 2 that sends something secret."""
+    at: Any = {"provider": SERVER, "env": ENV}
+    return {
+        "code": exchange_code(client, VERIFIER, VERIFIER, redirect_uri="https://app.test/", **at),
+        "refresh": refresh(client, TOKENS, **at),
+        "client": client_credentials(client, **at),
+        "jwt": grant_by_jwt(client, PASSWORD, **at),
+        "exchange": exchange_token(client, ACCESS_TOKEN, further={"actor_token": PASSWORD}, **at),
+        "revoke": revoke(client, ACCESS_TOKEN, **at),
+        "revoke-tokens": revoke_tokens(client, TOKENS, **at),
+        "introspect": introspect(client, ACCESS_TOKEN, **at),
+        "device": begin_device_login(client, None, **at),
+        "device-end": finish_device_login(client, DEVICE, **at),
+        "register": register({"client_name": "n"}, initial_access_token=BEARER_TOKEN, private_key=PASSWORD, **at),
+        "userinfo": fetch_userinfo(ACCESS_TOKEN, provider=SERVER),
+    }
+
+
+def failing_at_oauth2_endpoints() -> dict[str, Callable[[], object]]:
+    """Each of them refused by a service that repeats what it was sent, or answered with rubbish."""
+    everything = " ".join((CONSUMER_SECRET, BEARER_TOKEN, ACCESS_TOKEN, FETCHED, PASSWORD, VERIFIER, REQUEST_SECRET))
+    answers = {
+        "rubbish": Response(200, (), everything.encode()),
+        "list": json_answer(200, [everything]),
+        "no-tokens": json_answer(200, {"access_token": f"{FETCHED} {FETCHED}", "token_type": FETCHED, "exp": FETCHED}),
+        "mistyped": json_answer(200, {"active": FETCHED, "sub": "", "client_id": "", "client_secret": FETCHED}),
+        "device-page": json_answer(200, DEVICE_ANSWER | {"verification_uri": f"javascript:{FETCHED}"}),
+        "device-life": json_answer(200, DEVICE_ANSWER | {"expires_in": FETCHED}),
+    }
+
+    def answered(name: str, answer: Response) -> object:
+        flow = Flow(at_oauth2_endpoints(CLIENT)[name])
+        if isinstance(flow.effect, Sleep):
+            flow.resume(None)
+        flow.receive(answer)
+        if name == "revoke-tokens":  # which goes on to the second token
+            flow.receive(answer)
+        return flow.result
+
+    silent = {"revoke", "revoke-tokens"}  # to which every success is one
+    refused = json_answer(400, {"error": "invalid_request", "error_description": "no"})
+    found: dict[str, Callable[[], object]] = {
+        f"oauth2-{name}-{kind}": functools.partial(answered, name, answer)
+        for name in at_oauth2_endpoints(CLIENT)
+        for kind, answer in {**({} if name in silent else answers), "refused": refused}.items()
+    }
+    for name, sent in {
+        "code": VERIFIER,
+        "refresh": FETCHED,
+        "jwt": PASSWORD,
+        "exchange": PASSWORD,
+        "revoke": ACCESS_TOKEN,
+        "introspect": ACCESS_TOKEN,
+        "device-end": REQUEST_SECRET,
+        "register": BEARER_TOKEN,
+        "userinfo": ACCESS_TOKEN,
+        "client": CONSUMER_SECRET,
+    }.items():
+        echo = json_answer(400, {"error": "invalid_request", "error_description": f"bad {sent}"})
+        found[f"oauth2-{name}-echoed"] = functools.partial(answered, name, echo)
+    return (
+        found
+        | {
+            "oauth2-saved-device": lambda: AwaitingDevice.from_json(DEVICE.to_json()[:-1]),
+            "oauth2-saved-device-url": lambda: AwaitingDevice.from_json(
+                DEVICE.to_json().replace("https://a.test/", "x")
+            ),
+            "oauth2-device-as-text": lambda: Flow(
+                finish_device_login(CLIENT, DEVICE.to_json(), provider=SERVER, env=ENV)  # type: ignore[arg-type]
+            ),
+            "oauth2-tokens-record": lambda: OAuth2Tokens.from_bytes(TOKENS.to_bytes()[:-1]),
+            "oauth2-tokens-record-type": lambda: OAuth2Tokens.from_bytes(TOKENS.to_bytes().replace(b"null", b"{}")),
+            "oauth2-verifier": lambda: code_challenge(VERIFIER),
+            "oauth2-bear": lambda: bear(POST, f"{ACCESS_TOKEN}\n"),
+            "oauth2-bearer": lambda: Flow(fetch_userinfo(f"{ACCESS_TOKEN}\r\n", provider=SERVER)),
+            "oauth2-initial": lambda: Flow(
+                register({}, provider=SERVER, env=ENV, initial_access_token=f"{ACCESS_TOKEN}\n")
+            ),
+            "oauth2-foreign": lambda: Flow(
+                revoke(CLIENT, ACCESS_TOKEN, provider=replace(SERVER, endpoints=Endpoints()), env=ENV)
+            ),
+        }
+    )
 
 
 @pytest.mark.parametrize("value", list(values()), ids=lambda value: type(value).__name__)
@@ -194,6 +338,27 @@ def failing() -> dict[str, Callable[[], object]]:
         "redirect": lambda: raising(read_refusal(Response(302, {"location": f"https://a/?code={PASSWORD}"}), X)),
         "saved-login": lambda: AwaitingUser.from_json(WAITING.to_json()[:-1]),
         "saved-login-url": lambda: AwaitingUser.from_json(WAITING.to_json().replace("https://a/", "x")),
+        "login-as-text": lambda: Flow(login.finish_login(APP, WAITING.to_json(), CALLED_BACK, provider=X, env=ENV)),  # type: ignore[arg-type]
+        "login-as-text-at-x": lambda: Flow(finish_login(APP, WAITING.to_json(), CALLED_BACK, env=ENV)),  # type: ignore[arg-type]
+        "login-as-dict": lambda: Flow(
+            login.finish_login(APP, json.loads(WAITING.to_json()), CALLED_BACK, provider=X, env=ENV)
+        ),
+        "login-refused-by-the-user": lambda: Flow(finish(f"?oauth_token={REQUEST_TOKEN}&oauth_verifier=denied")),
+        "sign-twice": lambda: sign(
+            sign(POST, USER, timestamp=1, nonce="n", placement="body"), USER, timestamp=1, nonce="n"
+        ),
+        "sign-extra": lambda: sign(POST, USER, timestamp=1, nonce="n", extra={"oauth_verifier": VERIFIER + "\ud800"}),
+        "sign-plaintext": lambda: sign(
+            Request("GET", "http://a.test/"), USER, timestamp=1, nonce="n", method="PLAINTEXT"
+        ),
+        "sign-surrogate": lambda: sign(POST, App("CK", CONSUMER_SECRET + "\ud800"), timestamp=1, nonce="n"),
+        "webhook-surrogate": lambda: crc_response("a", App("CK", CONSUMER_SECRET + "\ud800")),
+        "pem-escaped": lambda: sign(
+            POST, App("CK", "", rsa_private_key=f"-----BEGIN {PASSWORD}\\n"), timestamp=1, nonce="n", method="RSA-SHA1"
+        ),
+        "pem-path": lambda: sign(
+            POST, App("CK", "", rsa_private_key=f"/{PASSWORD}.pem"), timestamp=1, nonce="n", method="RSA-SHA1"
+        ),
         "login-begun": lambda: come(begin_login(APP, env=ENV), TEMPORARY_ANSWER.replace("true", "false")),
         "login-begun-json": lambda: come(begin_login(APP, env=ENV), json.dumps({"oauth_token": REQUEST_TOKEN})),
         "login-refused": lambda: come(begin_login(APP, env=ENV), TEMPORARY_ANSWER, 401),
@@ -220,6 +385,7 @@ def failing() -> dict[str, Callable[[], object]]:
             [("x-auth-service-provider", "https://a/"), ("x-verify-credentials-authorization", PASSWORD)],
             allowed=["https://a/"],
         ),
+        **failing_at_oauth2_endpoints(),
         "flow": lambda: Flow(token(APP)).resume(PASSWORD),
         "fail": lambda: Flow(token(APP)).fail(PASSWORD),  # type: ignore[arg-type]
     }
@@ -247,9 +413,10 @@ FROM_AN_ANSWER = [
 ]
 # And what a user brought: a password, a verifier, the login that was kept for them.
 FROM_A_USER = [name for name in failing() if name.startswith(("login", "saved-login", "xauth", "reverse-", "echo"))]
+SIGNED = ["sign-twice", "sign-plaintext", "sign-surrogate", "webhook-surrogate", "pem-escaped", "pem-path"]
 
 
-@pytest.mark.parametrize("name", [*FROM_AN_ANSWER, *FROM_A_USER])
+@pytest.mark.parametrize("name", [*FROM_AN_ANSWER, *FROM_A_USER, *SIGNED, *failing_at_oauth2_endpoints()])
 def test_no_frame_of_ours_shows_what_a_service_issued(name: str) -> None:
     """For tracebacks that show the locals of their frames, as error reporters and rich do."""
     with pytest.raises(errors.SansauthError) as caught:
@@ -259,6 +426,21 @@ def test_no_frame_of_ours_shows_what_a_service_issued(name: str) -> None:
     assert ours
     shown = [(frame.code.name, key, repr(value)) for frame in ours for key, value in frame.f_locals.items()]
     assert [entry for entry in shown if CANARY in entry[2]] == []
+
+
+@pytest.mark.parametrize(
+    ("make", "shown"),
+    [
+        (lambda: Signer(BEARER), "<Signer, not built>"),  # type: ignore[arg-type]
+        (lambda: Flow(PASSWORD and None), "<Flow, not begun>"),  # type: ignore[arg-type]
+        (lambda: Request("GET", f"https://api.x.com/ {PASSWORD}"), "<Request, not built>"),
+    ],
+)
+def test_a_traceback_with_locals_survives_what_is_half_built(make: Callable[[], object], shown: str) -> None:
+    with pytest.raises(errors.SansauthError) as caught:
+        make()
+    told = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    assert any(shown in line for line in told.format())
 
 
 def test_no_error_of_json_stays_visible_with_its_document() -> None:

@@ -317,7 +317,49 @@ FORGED: list[tuple[Any, type[errors.LoginError], str]] = [
 ]
 
 
+REFUSED_BY_THE_USER = [
+    "oauth_problem=user_refused&oauth_token=RT",
+    "oauth_problem=permission_denied&oauth_token=RT",
+    f"{CALLBACK}?oauth_token=RT&oauth_problem=user_refused&oauth_problem_advice=x",
+    "oauth_token=RT&oauth_verifier=denied",  # Jira
+]
+
+
 class TestCallback:
+    @pytest.mark.parametrize("answer", REFUSED_BY_THE_USER)
+    def test_a_no_in_another_services_words(self, answer: str) -> None:
+        for awaiting in (WAITING, BY_PIN):
+            with pytest.raises(errors.Denied, match="did not let"):
+                parse_callback(awaiting, answer)
+            with pytest.raises(errors.ForeignCallback):
+                parse_callback(awaiting, answer.replace("oauth_token=RT", "oauth_token=other"))
+            with pytest.raises(errors.InvalidCallback, match="no oauth_token"):
+                parse_callback(awaiting, answer.replace("oauth_token=RT", "a=b"))
+
+    @pytest.mark.parametrize(
+        "answer",
+        ["oauth_token=RT&oauth_verifier=DENIED", "oauth_token=RT&oauth_verifier=V&oauth_problem=nonce_used"],
+    )
+    def test_what_is_no_no(self, answer: str) -> None:
+        assert parse_callback(WAITING, answer) in {"DENIED", "V"}
+
+    @pytest.mark.parametrize("pin", ["YWJj=", "YWI==", "a=b", "a&b=c", "?x=1"])
+    def test_a_pin_may_hold_an_equals_sign(self, pin: str) -> None:
+        assert parse_callback(BY_PIN, f" {pin}\n") == pin
+
+    @pytest.mark.parametrize(
+        ("answer", "kind"),
+        [
+            ("oauth_verifier=V", errors.InvalidCallback),
+            ("oauth_token=other", errors.ForeignCallback),
+            ("denied=RT", errors.Denied),
+            ("oauth_problem=user_refused", errors.InvalidCallback),
+        ],
+    )
+    def test_unless_it_names_what_a_callback_names(self, answer: str, kind: type[errors.LoginError]) -> None:
+        with pytest.raises(kind):
+            parse_callback(BY_PIN, answer)
+
     @pytest.mark.parametrize("answer", READ)
     def test_a_verifier_is_found_wherever_the_query_stands(self, answer: str) -> None:
         verifier = parse_callback(WAITING, answer)

@@ -16,6 +16,7 @@ from oauthlib.oauth1.rfc5849.endpoints.base import BaseEndpoint
 from sansauth import App, OAuth1User, Provider, Request, Signing, build_request, errors
 from sansauth.http import FORM, JSON
 from sansauth.oauth1 import Signer, base_string, body_hash, sign
+from sansauth.oauth1.methods import shared_key, signature_method
 from sansauth.oauth1.signer import prepared
 
 from .support import APP, USER
@@ -63,13 +64,17 @@ def pem_of(key: object, password: bytes | None = None) -> str:
     ("pem", "says"),
     [
         (lambda: None, r"rsa_private_key=\.\.\."),
-        (lambda: "canary, no PEM at all", "no unencrypted private key in PEM"),
+        (lambda: "canary, no PEM at all", r"no unencrypted private key in PEM \(-----BEGIN PRIVATE KEY-----\)$"),
         (public_pem, "no unencrypted private key in PEM"),
         (lambda: private_pem().replace("M", "N"), "no unencrypted private key in PEM"),
         (lambda: pem_of(private_key(), b"password"), "no unencrypted private key in PEM"),
         (lambda: pem_of(ec.generate_private_key(ec.SECP256R1())), "another kind than RSA"),
+        (lambda: private_pem().replace("\n", "\\n"), r"the two characters \\n where line breaks belong"),
+        (lambda: "/etc/canary", "looks like the path of a file"),
+        (lambda: "C:\\keys\\canary", "looks like the path of a file"),
+        (lambda: "canary.pem", "looks like the path of a file"),
     ],
-    ids=["none", "text", "public", "damaged", "encrypted", "elliptic"],
+    ids=["none", "text", "public", "damaged", "encrypted", "elliptic", "escaped", "path", "windows", "name"],
 )
 def test_a_key_that_cannot_sign_is_told_so_and_not_shown(pem: Callable[[], str | None], says: str) -> None:
     with pytest.raises(errors.WrongIdentity, match=says) as caught:
@@ -206,8 +211,66 @@ def test_in_the_body_they_follow_the_form() -> None:
 )
 def test_a_body_that_is_no_form_takes_no_signature(request_: Request) -> None:
     """RFC 5849 section 3.5.2."""
-    with pytest.raises(errors.InvalidParameter, match=r"3\.5\.2"):
+    what = f"a {request_.method} has none" if request_.method != "POST" else f"this one is {JSON}"
+    with pytest.raises(errors.InvalidParameter, match=rf'3\.5\.2\), and {what}; .*placement="header"'):
         signed(request_, SIGNER, placement="body")
+
+
+def test_a_body_of_no_type_takes_no_signature_either() -> None:
+    with pytest.raises(errors.InvalidParameter, match="this one is of no content type"):
+        signed(Request("POST", URL, (), b"hunter2"), SIGNER, placement="body")
+
+
+@pytest.mark.parametrize("placement", ["query", "body"])
+def test_another_authorization_does_not_stay_beside_a_signature_elsewhere(placement: str) -> None:
+    """RFC 5849 section 3.5: one place. The header that was there is dropped, as it is replaced in the header."""
+    request = build_request("POST", URL, form={"a": "b"}, headers=[("Authorization", "Basic QQ=="), ("x-a", "1")])
+    made = signed(request, SIGNER, placement=placement)
+    assert "authorization" not in made.headers
+    assert (made.headers["x-a"], made.headers["content-type"]) == ("1", FORM)
+    assert JUDGE.accepts(made)
+
+
+def impossible() -> list[tuple[str, Callable[[], object]]]:
+    """PLAINTEXT signatures that come to nothing."""
+    user = OAuth1User(App("CK", "hunter2"), "token", "hunter2")
+    plain = Signer(user, Signing("PLAINTEXT", placement="body"))
+    return [
+        ("body", lambda: plain.sign(GET, **AT)),  # type: ignore[arg-type]
+        ("json", lambda: plain.sign(TEXT, **AT)),  # type: ignore[arg-type]
+        ("http", lambda: signed(Request("GET", "http://a.test/"), user, method="PLAINTEXT")),
+        ("realm", lambda: signed(GET, user, method="PLAINTEXT", realm="日本")),
+        ("query", lambda: signed(GET, user, method="PLAINTEXT", placement="query")),
+        ("nonce", lambda: Signer(user, Signing("PLAINTEXT")).sign(GET, timestamp=1, nonce="")),
+        ("surrogate", lambda: signed(GET, App("CK", "hunter2\ud800"), method="PLAINTEXT")),
+        ("surrogate-hmac", lambda: signed(GET, App("CK", "hunter2\ud800"))),
+    ]
+
+
+@pytest.mark.parametrize("act", [pytest.param(act, id=name) for name, act in impossible()])
+def test_no_frame_shows_the_secrets_of_a_signature_that_came_to_nothing(act: Callable[[], object]) -> None:
+    with pytest.raises(errors.LocalProtocolError) as caught:
+        act()
+    shown = [repr(entry.frame.f_locals) for entry in caught.traceback if "sansauth" in str(entry.path)]
+    ours = [text for text in shown if "self" in text or "signing" in text or "text" in text or "request" in text]
+    assert ours
+    assert [text for text in shown if "hunter2" in text] == []
+    assert "hunter2" not in str(caught.value)
+
+
+def test_the_key_and_what_becomes_of_it_are_masked() -> None:
+    assert repr(shared_key("hunter2", "hunter2")) == "Secret('***')"
+    assert shared_key("a b", "") == "a%20b&"
+    assert "hunter2" not in repr(signature_method("PLAINTEXT", App("CK", "hunter2"), "hunter2")(""))
+
+
+@pytest.mark.parametrize("method", ["HMAC-SHA1", "HMAC-SHA512", "PLAINTEXT"])
+def test_an_app_that_has_a_private_key_alone_is_told_to_name_the_rsa_method(method: str) -> None:
+    for identity in (RSA_APP, RSA_USER):
+        with pytest.raises(errors.WrongIdentity, match=rf'{method} signs with the secret: .*Signing\("RSA-SHA1"\)'):
+            signed(GET, identity, method=method)
+    assert signed(GET, SIGNER, method=method)  # it has both
+    assert signed(GET, App("CK", ""), method=method)  # and this one neither
 
 
 def test_a_place_there_is_none_of() -> None:
@@ -229,7 +292,7 @@ def test_the_realm_stands_first_in_the_header_and_is_not_signed(realm: str, writ
 
 
 def test_a_realm_that_fits_no_header() -> None:
-    with pytest.raises(errors.InvalidHeader):
+    with pytest.raises(errors.InvalidHeader, match="realm"):
         signed(GET, SIGNER, realm="a\r\nb")
     for placement in ("query", "body"):
         with pytest.raises(errors.InvalidParameter, match=r"3\.5\.1"):
@@ -264,6 +327,8 @@ def test_a_form_has_no_body_hash_and_an_empty_body_has_one() -> None:
     assert b"oauth_body_hash" not in bare.body  # which has become a form
     with pytest.raises(errors.InvalidParameter, match="HMAC-SHA1"):
         body_hash(b"", "MD5")
+    with pytest.raises(errors.InvalidParameter, match="bytes, not str"):
+        body_hash("hunter2")  # type: ignore[arg-type]
 
 
 def test_a_prepared_signer_signs_as_sign_does_and_shows_no_secret() -> None:

@@ -38,7 +38,7 @@ def test_every_hint_is_of_a_problem_and_ends() -> None:
 @pytest.mark.parametrize(
     "response",
     [
-        Response(401, {"www-authenticate": 'Bearer error="invalid_token"'}),
+        Response(401, {"www-authenticate": 'Bearer realm="oauth problem"'}),
         Response(401, {"content-type": "text/plain"}, b"no_oauth_problem=signature_invalid"),
         Response(401, {"content-type": "text/plain"}, b"oauth_problem=<script>"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 from urllib.parse import unquote as percent_decode
 
 import pytest
@@ -12,9 +13,9 @@ from oauthlib import oauth1
 
 from sansauth import App, Bearer, OAuth1User, Request, build_request
 from sansauth.encoding import encode
-from sansauth.errors import InvalidParameter, WrongIdentity
+from sansauth.errors import InvalidParameter, LocalProtocolError, WrongIdentity
 from sansauth.http import FORM, JSON
-from sansauth.oauth1 import base_string, sign
+from sansauth.oauth1 import Signer, base_string, sign
 from sansauth.oauth1.methods import signature_method
 
 from .support import APP, USER
@@ -216,6 +217,107 @@ def test_extra_takes_only_further_protocol_parameters(name: str) -> None:
 def test_an_unknown_signature_method_is_refused_and_the_known_ones_named(method: str) -> None:
     with pytest.raises(InvalidParameter, match="HMAC-SHA1, HMAC-SHA256, HMAC-SHA512"):
         sign(Request("GET", "http://example.com"), USER, timestamp=1, nonce="n", method=method)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "says"),
+    [
+        ({"timestamp": 1.5}, InvalidParameter, "timestamp is Unix seconds as an int"),
+        ({"timestamp": True}, InvalidParameter, "timestamp is"),
+        ({"timestamp": -1}, InvalidParameter, "timestamp is"),
+        ({"timestamp": ""}, InvalidParameter, "timestamp is"),
+        ({"timestamp": None}, InvalidParameter, "timestamp is"),
+        ({"nonce": None}, InvalidParameter, "nonce is a str that is not empty, not NoneType"),
+        ({"nonce": b"n"}, InvalidParameter, "nonce is"),
+        ({"nonce": 5}, InvalidParameter, "nonce is"),
+        ({"nonce": ""}, InvalidParameter, "nonce is"),
+        ({"extra": "oob"}, InvalidParameter, "extra maps names to values, and is no str"),
+        ({"extra": [("oauth_callback", "oob")]}, InvalidParameter, "is no list"),
+        ({"extra": ()}, InvalidParameter, "is no tuple"),
+        ({"extra": {"oauth_callback": None}}, InvalidParameter, "not str to NoneType"),
+        ({"extra": {5: "hunter2"}}, InvalidParameter, "not int to str"),
+        ({"extra": {"oauth_verifier": "hunter2\ud800"}}, InvalidParameter, "lone surrogate"),
+        ({"request": "https://example.com/"}, LocalProtocolError, "a Request is signed, not a str"),
+        ({"identity": {"consumer_key": "CK"}}, WrongIdentity, "not for a dict"),
+        ({"identity": ["CK"]}, WrongIdentity, "not for a list"),
+        ({"method": ["HMAC-SHA1"]}, InvalidParameter, "HMAC-SHA1, HMAC-SHA256"),
+        ({"method": None}, InvalidParameter, "HMAC-SHA1, HMAC-SHA256"),
+        ({"version": 1.0}, InvalidParameter, "version is a str"),
+    ],
+)
+@pytest.mark.parametrize("function", [sign, base_string, "Signer"])
+def test_what_is_of_a_wrong_type_is_a_typed_error(
+    function: Any, changes: dict[str, Any], kind: type[LocalProtocolError], says: str
+) -> None:
+    given = {"request": Request("GET", "https://example.com"), "identity": USER, "timestamp": 1, "nonce": "n"} | changes
+    if function == "Signer":
+        if {"method", "version"} & changes.keys():
+            return  # of `Signing`, and tested with it
+        function = lambda request, identity, **more: Signer(identity).sign(request, **more)  # noqa: E731
+    with pytest.raises(LocalProtocolError, match=says) as caught:
+        function(given.pop("request"), given.pop("identity"), **given)
+    assert type(caught.value) is kind
+    assert "hunter2" not in str(caught.value) + repr(caught.value.args)
+    assert caught.value.__context__ is None or caught.value.__suppress_context__
+
+
+def test_a_number_of_a_class_of_its_own_is_a_timestamp() -> None:
+    class Seconds(int):
+        pass
+
+    for timestamp in (Seconds(7), 0, 2**40):
+        signed = sign(Request("GET", "https://example.com"), APP, timestamp=timestamp, nonce="n")
+        assert header_parameters(signed)["oauth_timestamp"] == str(int(timestamp))
+
+
+OURS = [
+    "oauth_consumer_key",
+    "oauth_nonce",
+    "oauth_signature_method",
+    "oauth_timestamp",
+    "oauth_token",
+    "oauth_version",
+]
+
+
+@pytest.mark.parametrize("name", [*OURS, "oauth%5Fnonce"])
+@pytest.mark.parametrize("method", ["HMAC-SHA1", "PLAINTEXT"])
+def test_a_protocol_parameter_that_is_there_already_is_not_added_once_more(name: str, method: str) -> None:
+    """RFC 5849 section 3.1: each parameter must not appear more than once per request."""
+    requests = [
+        Request("GET", f"https://example.com/?a=b&{name}=hunter2"),
+        Request("POST", "https://example.com/", {"content-type": FORM}, f"{name}=hunter2".encode()),
+    ]
+    for request in requests:
+        for placement in ("header", "query", "body") if method == "HMAC-SHA1" else ("header", "body"):
+            if request.method == "GET" and placement == "body":
+                continue
+            with pytest.raises(InvalidParameter, match="stands in the request's query or form already") as caught:
+                sign(request, USER, timestamp=1, nonce="n", method=method, placement=placement)  # type: ignore[arg-type]
+            assert "hunter2" not in str(caught.value)
+            frames = [repr(entry.frame.f_locals) for entry in caught.traceback if "signer" in str(entry.path)]
+            assert frames
+            assert [shown for shown in frames if "hunter2" in shown] == []
+
+
+def test_a_request_that_was_signed_in_its_query_or_form_is_not_signed_again() -> None:
+    for request, placement in [
+        (Request("GET", "https://example.com/"), "query"),
+        (Request("POST", "https://example.com/"), "body"),
+    ]:
+        once = sign(request, USER, timestamp=1, nonce="n", placement=placement)  # type: ignore[arg-type]
+        with pytest.raises(InvalidParameter, match="was the request signed before"):
+            sign(once, USER, timestamp=2, nonce="m", placement=placement)  # type: ignore[arg-type]
+
+
+def test_a_protocol_parameter_that_the_signer_does_not_add_may_stand_in_a_form() -> None:
+    """X documents oauth_verifier in the form of the access token request, beside a signature in the header."""
+    request = build_request("POST", "https://example.com/", form={"oauth_verifier": "v", "oauth_token_x": "y"})
+    assert "oauth_verifier%3Dv" in base_string(request, USER, timestamp=1, nonce="n")
+    with pytest.raises(InvalidParameter, match="oauth_verifier stands in"):
+        sign(request, USER, timestamp=1, nonce="n", extra={"oauth_verifier": "v"})
+    two_legged = build_request("GET", "https://example.com/", params={"oauth_token": ""})
+    assert "oauth_token%3D%26" in base_string(two_legged, APP, timestamp=1, nonce="n")
 
 
 @pytest.mark.parametrize("identity", [Bearer("token"), None, ("CK", "CS"), "CK"])

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 from typing import Literal
 
@@ -22,8 +24,11 @@ from sansauth.errors import InvalidParameter, InvalidSignature, LocalProtocolErr
 from sansauth.http import FORM, Request
 from sansauth.identity import App, OAuth1User
 from sansauth.oauth1 import body_hash, sign
-from sansauth.oauth1.verification import METHODS, Fault, Nonce, Secrets, Verified, verify
+from sansauth.oauth1.received import CHARACTERS, PARAMETERS, SignedRequest, read_signed
+from sansauth.oauth1.verification import METHODS, Fault, Nonce, Secrets, Verified, check, verify
 from sansauth.secret import Secret
+
+from .support import assert_linear
 
 NOW = 1_700_000_000
 URL = "https://api.example.com/1/photos"
@@ -336,8 +341,10 @@ def test_a_header_that_cannot_be_read_is_malformed(service: Service, change: Cal
 def test_nothing_of_the_protocol_is_given_twice(service: Service) -> None:
     twice = {
         "header": with_header(lambda header: header + ', oauth_nonce="n"'),
-        "header and query": signed(Request("GET", f"{URL}?oauth_token={quote(TOKEN)}")),
-        "header and form": signed(form("oauth_verifier=v"), oauth_verifier="v"),
+        "header and query": Request("GET", f"{URL}?oauth_token={quote(TOKEN)}", signed().headers),
+        "header and form": form("oauth_verifier=v").with_header(
+            "authorization", signed(oauth_verifier="v").headers["authorization"]
+        ),
         "query": signed(Request("GET", URL + "?oauth_x=1&oauth_x=1")),
         "escaped": signed(Request("GET", URL + "?%6Fauth_x=1&oauth_x=1")),
     }
@@ -359,6 +366,99 @@ def test_the_signature_stands_in_one_place(service: Service) -> None:
     with pytest.raises(InvalidSignature, match="spread over the header and the query") as refused:
         service.verify(moved)
     assert refused.value.fault is Fault.MALFORMED
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        [FORM, "text/plain"],
+        ["text/plain", FORM],
+        [FORM, FORM],
+        [f"{FORM}, text/plain"],
+        [f"{FORM},"],
+        [f",{FORM}"],
+        [f"{FORM} x"],
+        [f"text/plain; a=b, {FORM}"],
+        [f'text/plain; a="b", {FORM}'],
+        ['text/plain; a="b'],
+    ],
+)
+def test_a_body_that_could_be_read_in_two_ways_is_malformed(service: Service, kinds: list[str]) -> None:
+    """Frameworks read the first content type, or what stands before the comma; the form would not be signed."""
+    call = signed(form(""))
+    kept = [("authorization", call.headers["authorization"]), *(("content-type", kind) for kind in kinds)]
+    with pytest.raises(InvalidSignature, match="not one media type") as refused:
+        service.verify(Request("POST", URL, kept, b"amount=1000000"))
+    assert refused.value.fault is Fault.MALFORMED
+
+
+@pytest.mark.parametrize(
+    "kind", ['multipart/mixed; boundary="a,b;\\"c"', "application/json ; charset=utf-8", "json", ""]
+)
+def test_one_media_type_with_or_without_parameters_is_read(service: Service, kind: str) -> None:
+    assert service.verify(signed(Request("POST", URL, {"content-type": kind}, b"{}"))).nonce == "n"
+
+
+def test_empty_pieces_are_no_parameters_however_many(service: Service) -> None:
+    assert service.verify(signed(form("&&a=b&" + "&" * 2 * PARAMETERS))).nonce == "n"
+    service.seen.clear()
+    moved = Request("POST", URL, signed(form("a=b")).headers, b"&&a=b&&")
+    assert service.verify(moved).nonce == "n"
+
+
+def test_so_many_parameters_are_read_and_no_more(service: Service) -> None:
+    def many(number: int) -> str:
+        return "&".join(["a"] * number)
+
+    in_header = 7  # of `sign`'s own, with version and token
+    assert service.verify(signed(form(many(PARAMETERS - in_header)))).nonce == "n"
+    service.seen.clear()
+    too_many = {
+        "form": signed(form(many(PARAMETERS - in_header + 1))),
+        "query": signed(Request("GET", f"{URL}?{many(PARAMETERS - in_header + 1)}")),
+        "both": signed(form(many(500), url=f"{URL}?{many(500)}")),
+        "realms": with_header(lambda header: header + ', realm="x"' * PARAMETERS),
+    }
+    for where, request in too_many.items():
+        with pytest.raises(InvalidSignature, match=f"more than {PARAMETERS} parameters") as refused:
+            service.verify(request)
+        assert refused.value.fault is Fault.MALFORMED, where
+
+
+def test_so_much_is_read_and_no_more(service: Service) -> None:
+    free = CHARACTERS - len(signed().headers["authorization"])
+    requests = {
+        "form": lambda size: form("a" * size),
+        "query": lambda size: Request("GET", f"{URL}?{'a' * size}"),
+    }
+    for build in requests.values():
+        service.seen.clear()
+        with pytest.raises(InvalidSignature, match=f"at most {CHARACTERS} are read") as refused:
+            service.verify(
+                Request("POST", (sent := build(CHARACTERS)).url, [*sent.headers, *signed().headers], sent.body)
+            )
+        assert refused.value.fault is Fault.MALFORMED
+        assert service.verify(signed(build(free - 100))).nonce == "n"
+    service.seen.clear()
+    assert service.fault(with_header(lambda header: header + "," * CHARACTERS)) is Fault.MALFORMED
+    assert service.verify(signed(Request("POST", URL, (), b"a" * 2 * CHARACTERS))).nonce == "n"  # no form: not read
+
+
+@pytest.mark.parametrize(
+    ("header", "body"),
+    [("", "&"), ("", "a=1&"), ("", "a=%41"), ("", "+"), ('realm="",', ""), ("realm ", ""), ('oauth_a="%41",', "")],
+)
+def test_a_hostile_request_is_refused_in_linear_time_before_any_key_is_looked_up(header: str, body: str) -> None:
+    def refuse(text: str) -> None:
+        fields = {"authorization": f"OAuth {text if header else ''}", "content-type": FORM}
+        with pytest.raises(InvalidSignature):
+            read_signed(Request("POST", URL, fields, b"" if header else text.encode()))
+
+    repeated = header or body
+    assert_linear(refuse, lambda size: repeated * (size // len(repeated)), 400_000)
+    begin = time.process_time()
+    refuse(repeated * (10**6 // len(repeated)))
+    assert time.process_time() - begin < 1.0  # empty pieces took 4.4 s
 
 
 # --- method, time, keys ----------------------------------------------------------------------------------------------
@@ -435,6 +535,181 @@ def test_a_nonce_is_used_once_and_asked_for_last(service: Service) -> None:
     assert service.fault(request) is Fault.NONCE
 
 
+@pytest.mark.parametrize(
+    "left_out", [{"oauth_timestamp", "oauth_nonce"}, {"oauth_timestamp"}, {"oauth_nonce"}], ids=lambda names: len(names)
+)
+@pytest.mark.parametrize("there_but_empty", [False, True])
+def test_plaintext_may_come_without_timestamp_and_nonce(
+    service: Service, left_out: set[str], there_but_empty: bool
+) -> None:
+    """RFC 5849 section 3.1."""
+
+    def without(header: str) -> str:
+        kept = [part for part in header[6:].split(", ") if part.partition("=")[0] not in left_out]
+        return "OAuth " + ", ".join([*kept, *(f'{name}=""' for name in left_out if there_but_empty)])
+
+    full = sign(Request("GET", URL), USER, timestamp=NOW, nonce="n", method="PLAINTEXT")
+    request = with_header(without, full)
+    verified = service.verify(request, methods=("PLAINTEXT",))
+    assert verified.used is None
+    assert (verified.timestamp is None) is ("oauth_timestamp" in left_out)
+    assert (verified.nonce is None) is ("oauth_nonce" in left_out)
+    assert service.seen == []  # nothing to ask for
+    assert service.verify(request, methods=("PLAINTEXT",)) == verified
+    wrong = with_header(lambda header: header.replace("%26", "%26x"), request)
+    assert service.fault(wrong, methods=("PLAINTEXT",)) is Fault.SIGNATURE
+
+
+def test_a_timestamp_and_a_nonce_that_plaintext_brings_are_judged(service: Service) -> None:
+    request = sign(Request("GET", URL), USER, timestamp=NOW, nonce="n", method="PLAINTEXT")
+    assert service.fault(request, now=NOW + 301, methods=("PLAINTEXT",)) is Fault.TIMESTAMP
+    assert service.verify(request, methods=("PLAINTEXT",)).used == Nonce(CONSUMER, TOKEN, NOW, "n")
+    assert service.fault(request, methods=("PLAINTEXT",)) is Fault.NONCE
+
+
+@pytest.mark.parametrize("method", ["HMAC-SHA1", "HMAC-SHA256", "HMAC-SHA512", "PLAINTEXT"])
+@pytest.mark.parametrize("token_secret", ["", TOKEN_SECRET])
+@pytest.mark.parametrize("token", [None, TOKEN])
+def test_nobody_signs_with_the_empty_secret_of_a_database(method: str, token_secret: str, token: str | None) -> None:
+    service = Service(Secrets("", token_secret))
+    app = App(CONSUMER, "")
+    by = app if token is None else OAuth1User(app, token, token_secret)
+    forged = sign(Request("GET", URL), by, timestamp=NOW, nonce="n", method=method)
+    with pytest.raises(LocalProtocolError, match="consumer_secret of these Secrets is empty"):
+        service.verify(forged, methods=ALL_METHODS)
+    with pytest.raises(LocalProtocolError, match="consumer_secret of these Secrets is empty"):
+        check(read_signed(forged), service.secrets, NOW, methods=ALL_METHODS)
+    assert service.seen == []
+
+
+async def seen_async(_: Nonce) -> bool:
+    pytest.fail("never awaited")
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (lambda _: None, "NoneType"),
+        (lambda _: 0, "int"),
+        (lambda _: "", "str"),
+        (seen_async, "coroutine; async code calls read_signed and check"),
+    ],
+    ids=["nothing", "a number", "text", "async"],
+)
+def test_a_nonce_was_seen_or_was_not(answer: Callable[[Nonce], bool], kind: str) -> None:
+    """None is what a function without a return says, and Redis' set(nx=True) for a nonce that was there."""
+    with pytest.raises(LocalProtocolError, match=f"returns a bool: True if it was there before.*not {kind}"):
+        verify(signed(), Service().find_secrets, answer, NOW)
+
+
+async def find_async(*_: object) -> Secrets:
+    pytest.fail("never awaited")
+
+
+@pytest.mark.parametrize(
+    ("found", "kind"),
+    [
+        (lambda *_: "s3cr3t", "str"),
+        (lambda *_: ("s3cr3t", "s3cr3t"), "tuple"),
+        (lambda *_: False, "bool"),
+        (lambda _, token: None if token else "s3cr3t", "str"),
+        (find_async, "coroutine; async code calls read_signed and check"),
+    ],
+    ids=["text", "pair", "false", "the consumer's", "async"],
+)
+def test_secrets_are_secrets_or_none(found: Callable[[str, str | None], Secrets | None], kind: str) -> None:
+    with pytest.raises(LocalProtocolError, match=f"a Secrets, or None for .*, not {kind}") as refused:
+        verify(signed(), found, Service().seen_nonce, NOW)
+    frames = list(traceback.TracebackException.from_exception(refused.value, capture_locals=True).stack)
+    shown = [frame for frame in frames if "s3cr3t" in str(frame.locals) and "/tests/" not in frame.filename]
+    assert shown == []
+    assert "s3cr3t" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        (None, "now is Unix time in seconds, as env.clock.. gives it, not NoneType"),
+        (datetime.now(UTC), "not datetime"),
+        (str(NOW), "not str"),
+        (True, "not bool"),
+        (NOW * 1000, "not 1700000000000; milliseconds?"),
+        (NOW * 1e9, "milliseconds?"),
+    ],
+)
+def test_now_is_unix_time_in_seconds(service: Service, now: float, said: str) -> None:
+    with pytest.raises(InvalidParameter, match=said.replace("?", r"\?")):
+        service.verify(signed(), now=now)
+
+
+def test_the_tolerance_is_a_number_of_seconds(service: Service) -> None:
+    with pytest.raises(InvalidParameter, match="tolerance is a number of seconds, not str"):
+        service.verify(signed(), tolerance="300")  # type: ignore[arg-type]  # callers without a type checker
+    assert service.verify(signed(), now=NOW + 10**9, tolerance=float("inf")).nonce == "n"
+
+
+# --- the halves ------------------------------------------------------------------------------------------------------
+
+
+def test_the_halves_need_no_callback() -> None:
+    """As async code uses them: its own awaits stand between."""
+    read = read_signed(signed(oauth_verifier="v"))
+    assert (read.consumer_key, read.token, read.method, read.timestamp) == (CONSUMER, TOKEN, "HMAC-SHA1", NOW)
+    assert (read.nonce, read.extra) == ("n", {"oauth_verifier": "v"})
+    verified = check(read, Secrets(CONSUMER_SECRET, TOKEN_SECRET), NOW)
+    assert verified == Service().verify(signed(oauth_verifier="v"))
+    assert verified.used == Nonce(CONSUMER, TOKEN, NOW, "n")
+    assert check(read, Secrets(CONSUMER_SECRET, TOKEN_SECRET), NOW) == verified  # the nonce is the caller's
+
+
+def test_a_request_that_was_read_is_not_yet_verified() -> None:
+    """Everything that `verify` refuses without looking up, and the signature, is refused by `check`."""
+    secrets = Secrets(CONSUMER_SECRET, TOKEN_SECRET)
+    read = read_signed(signed())
+    faults: list[tuple[Fault, SignedRequest, Secrets | None, float, Mapping[str, tuple[str, ...]]]] = [
+        (Fault.SIGNATURE, read, Secrets("x", TOKEN_SECRET), NOW, {}),
+        (Fault.SIGNATURE, read_signed(Request("GET", URL + "?a", signed().headers)), secrets, NOW, {}),
+        (Fault.TIMESTAMP, read, secrets, NOW + 301, {}),
+        (Fault.METHOD, read, secrets, NOW, {"methods": ("HMAC-SHA256",)}),
+        (Fault.UNKNOWN_TOKEN, read, None, NOW, {}),
+        (Fault.UNKNOWN_CONSUMER, read_signed(signed(by=USER.app)), None, NOW, {}),
+        (Fault.BODY_HASH, read_signed(signed(oauth_body_hash="x")), secrets, NOW, {}),
+    ]
+    for fault, read_, known, now, options in faults:
+        with pytest.raises(InvalidSignature) as refused:
+            check(read_, known, now, **options)
+        assert refused.value.fault is fault
+    with pytest.raises(LocalProtocolError, match="not str"):
+        check(read, "s3cr3t", NOW)  # type: ignore[arg-type]  # callers without a type checker
+
+
+def test_what_was_read_shows_no_credential() -> None:
+    shown = repr(read_signed(signed(form("x_auth_password=s3cr3t"), nonce="n-nonce", oauth_verifier="s3cr3t")))
+    assert "s3cr3t" not in shown
+    assert "n-nonce" not in shown
+    assert "SignedRequest(" in shown
+    assert len({read_signed(signed()), read_signed(signed())}) == 1
+
+
+def test_nothing_is_looked_up_for_a_request_that_is_refused_anyway() -> None:
+    def find(*_: object) -> Secrets:
+        pytest.fail("asked for secrets")
+
+    for request, now in ((signed(), NOW + 301), (sign(Request("GET", URL), USER, timestamp=1, nonce="n"), NOW)):
+        with pytest.raises(InvalidSignature):
+            verify(request, find, Service().seen_nonce, now)
+    with pytest.raises(InvalidParameter):
+        verify(signed(), find, Service().seen_nonce, NOW * 1000)
+
+
+# --- what Secrets are ------------------------------------------------------------------------------------------------
+
+
+def test_a_public_key_is_text() -> None:
+    with pytest.raises(InvalidParameter, match="rsa_public_key as a str, PEM text, not bytes"):
+        Secrets("s", rsa_public_key=public_pem().encode())  # type: ignore[arg-type]  # callers without a type checker
+
+
 def test_a_secret_that_is_none_is_the_callers_mistake() -> None:
     for secrets in ((None, "s"), ("s", None), (b"",)):
         with pytest.raises(InvalidParameter, match="as a str, not"):
@@ -468,7 +743,8 @@ def test_an_rsa_signature_needs_the_public_key(service: Service) -> None:
 def test_nobody_signs_with_an_empty_secret_for_a_consumer_that_has_a_private_key() -> None:
     service = Service(Secrets("", rsa_public_key=public_pem()))
     for method in ("HMAC-SHA1", "PLAINTEXT"):
-        forged = sign(Request("GET", URL), RSA_USER, timestamp=NOW, nonce="n", method=method)
+        by = OAuth1User(App(CONSUMER, ""), TOKEN, "")
+        forged = sign(Request("GET", URL), by, timestamp=NOW, nonce="n", method=method)
         assert service.fault(forged, methods=ALL_METHODS) is Fault.METHOD
 
 
@@ -488,8 +764,11 @@ def test_an_rsa_signature_that_is_none_is_wrong(signature: str) -> None:
 )
 def test_a_public_key_that_is_none_is_the_callers_mistake(pem: str) -> None:
     service = Service(Secrets("", rsa_public_key=pem))
-    with pytest.raises(LocalProtocolError, match="no RSA public key in PEM"):
+    with pytest.raises(LocalProtocolError, match="no RSA public key in PEM") as refused:
         service.verify(by_rsa())
+    # A private key that was put there by mistake is a secret.
+    stack = traceback.TracebackException.from_exception(refused.value, capture_locals=True).stack
+    assert not [frame for frame in stack if "/tests/" not in frame.filename and "PRIVATE KEY-" in str(frame.locals)]
 
 
 def test_without_the_extra_rsa_says_what_to_install() -> None:

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any, get_args
 
 import pytest
 
-from sansauth import Endpoints, Provider, Request
-from sansauth.errors import ApiError, ForeignHost, InsecureTransport, InvalidURL, LocalProtocolError
+from sansauth import Endpoints, Flow, Provider, Request, Signing
+from sansauth.errors import (
+    ApiError,
+    ForeignHost,
+    InsecureTransport,
+    InvalidHeader,
+    InvalidParameter,
+    InvalidURL,
+    LocalProtocolError,
+)
+from sansauth.oauth1.methods import HASHES
+from sansauth.provider import Quirks, SignatureMethod
 from sansauth.x import TWITTER, X
 
 EXAMPLE = Provider(
@@ -102,6 +113,42 @@ def test_at_moves_every_endpoint_and_allows_no_other_host(base: str) -> None:
     assert (moved.name, moved.errors, moved.rate_limit_headers) == (X.name, X.errors, X.rate_limit_headers)
     with pytest.raises(ForeignHost):
         moved.admit(get("https://api.x.com/"))
+
+
+def test_at_keeps_the_path_of_the_base_url() -> None:
+    shop = Provider("Shop", "https://shop.test/wp-json/wc/v3", Endpoints(request_token="https://shop.test/oauth/rt"))
+    for base in ("http://127.0.0.1:9", "http://127.0.0.1:9/", "https://mirror.test/x"):
+        moved = shop.at(base)
+        assert moved.url("/products") == base.rstrip("/") + "/wp-json/wc/v3/products"
+        assert moved.endpoint("request_token") == base.rstrip("/") + "/oauth/rt"
+    with pytest.raises(InvalidURL, match="no query"):
+        shop.at("http://127.0.0.1:9/?q")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "says"),
+    [
+        ({"method": "hmac"}, InvalidParameter, "'hmac' is not one of HMAC-SHA1, HMAC-SHA256, HMAC-SHA512"),
+        ({"method": ["HMAC-SHA1"]}, InvalidParameter, "is not one of"),
+        ({"version": 1.0}, InvalidParameter, "version is a str, or None to leave it out, not float"),
+        ({"realm": b"a"}, InvalidParameter, "realm is a str, or None for none, not bytes"),
+        ({"realm": "a\r\nb"}, InvalidHeader, "realm holds"),
+        ({"realm": "日本"}, InvalidHeader, "realm holds"),
+        ({"realm": "a", "placement": "query"}, InvalidParameter, "realm belongs to the header"),
+        ({"method": "PLAINTEXT", "placement": "query"}, InvalidParameter, "in a URL"),
+        ({"placement": "cookie"}, InvalidParameter, "header, query, body"),
+    ],
+)
+def test_how_a_service_cannot_want_it_is_told_where_it_is_written(
+    arguments: dict[str, Any], kind: type[Exception], says: str
+) -> None:
+    with pytest.raises(kind, match=says):
+        Signing(**arguments)
+
+
+def test_every_method_that_may_be_named_signs() -> None:
+    assert set(get_args(SignatureMethod)) == set(HASHES)
+    assert {Signing(method).method for method in get_args(SignatureMethod)} == set(HASHES)
 
 
 def test_at_leaves_the_original_alone() -> None:
@@ -204,3 +251,42 @@ class TestX:
         assert TWITTER.errors is X.errors
         assert all(issubclass(kind, ApiError) for kind in X.errors.types.values())
         assert all(hint.endswith(".") for hint in X.errors.hints.values())
+
+
+class TestOAuth2:
+    def test_pages_are_shown_to_users_and_get_no_credentials(self) -> None:
+        provider = Provider(
+            "p",
+            "https://api.test",
+            Endpoints(authorization="https://page.test/authorize", token="https://token.test/token"),
+        )
+        assert provider.origins == ("https://api.test", "https://token.test")
+        with pytest.raises(ForeignHost):
+            provider.admit(get("https://page.test/authorize"))
+
+    def test_pages_are_https_all_the_same(self) -> None:
+        with pytest.raises(InsecureTransport):
+            Provider("p", "https://api.test", Endpoints(authorization="http://page.test/authorize"))
+
+    def test_at_moves_the_endpoints_and_keeps_quirks_and_issuer(self) -> None:
+        quirks = Quirks(raw_basic=True)
+        provider = Provider(
+            "p",
+            "https://api.test",
+            Endpoints(token="https://token.test/2/token"),
+            issuer="https://i.test",
+            quirks=quirks,
+        )
+        moved = provider.at("http://127.0.0.1:1")
+        assert moved.endpoint("token") == "http://127.0.0.1:1/2/token"
+        assert (moved.issuer, moved.quirks) == ("https://i.test", quirks)
+
+    def test_quirks_are_values_and_by_default_the_rfcs(self) -> None:
+        assert hash(Quirks()) == hash(Quirks())
+        assert Quirks() == Quirks()
+        assert Quirks().dead_refresh == {"invalid_grant": ""}
+        assert "none" not in Quirks().algorithms
+
+    def test_a_provider_is_discovered_by_an_operation(self) -> None:
+        found = Provider.discover("https://issuer.test")
+        assert Flow(found).request.url == "https://issuer.test/.well-known/oauth-authorization-server"

@@ -201,7 +201,7 @@ build_request("POST", "https://api.x.com/", json={"a": 1})
 pickle.loads(pickle.dumps(post))
 
 assert after(call(post, user, provider=X, env=env), Response(204)).status == 204
-late = Response(401, {**json, "date": "Sun, 06 Nov 1994 08:49:37 GMT"}, b'{"errors":[{"code":135,"message":"late"}]}')
+late = Response(401, {**json, "date": "Sun, 06 Nov 2011 08:49:37 GMT"}, b'{"errors":[{"code":135,"message":"late"}]}')
 assert after(call(post, user, provider=X, env=env), late, Response(204)).status == 204
 assert after(call(post, Bearer("b"), provider=X, env=env), Response(204)).status == 204
 

@@ -18,7 +18,7 @@ from sansauth.encoding import quote, unquote
 from sansauth.errors import ApiError
 from sansauth.http import FORM
 from sansauth.oauth1 import sign
-from sansauth.oauth2.client_credentials import basic_credentials
+from sansauth.oauth2.app_only import basic_credentials
 from sansauth.refusal import CODE_CHARACTERS, CODES, TEXT_CHARACTERS, read_refusal, refuse_codes
 from sansauth.x import X
 
@@ -289,7 +289,7 @@ SHAPES: list[Shape] = [
     (
         "oauth2-error-alone",
         answer(401, {"error": "unauthorized_client"}),
-        errors.Unauthorized,
+        errors.InvalidClient,
         ("unauthorized_client",),
         "",
     ),

@@ -113,10 +113,9 @@ def test_the_callback_stands_in_header_query_or_form(sandbox: Sandbox) -> None:
         post(REQUEST_TOKEN, oauth_callback=CALLBACK),
     ):
         assert fields(send(sandbox, request, sandbox.app))["oauth_callback_confirmed"] == "true"
-    assert code(send(sandbox, post(REQUEST_TOKEN, oauth_callback=CALLBACK), sandbox.app, oauth_callback="oob")) == (
-        400,
-        215,
-    )
+    once = sign(post(REQUEST_TOKEN), sandbox.app, timestamp=NOW, nonce="n", extra={"oauth_callback": "oob"})
+    twice = Request("POST", f"{REQUEST_TOKEN}?oauth_callback={quote(CALLBACK)}", once.headers, once.body)
+    assert code(sandbox.handle(twice)) == (400, 215)
 
 
 def test_a_missing_or_empty_callback_is_named(sandbox: Sandbox) -> None:

@@ -8,11 +8,14 @@ from urllib.parse import quote
 
 import oauthlib.oauth1
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sansauth.encoding import encode
+from sansauth.encoding import decode, encode
 from sansauth.env import Env
+from sansauth.errors import InvalidParameter, LocalProtocolError
 from sansauth.http import FORM, Request, Response
 from sansauth.identity import App, OAuth1User
 from sansauth.oauth1 import sign
@@ -94,7 +97,7 @@ names = st.text().filter(lambda name: not name.startswith("oauth_"))
 parameters = st.lists(st.tuples(names, st.text()), max_size=5)
 
 
-@given(query=parameters, form=parameters, key=st.text(min_size=1), secret=st.text())
+@given(query=parameters, form=parameters, key=st.text(min_size=1), secret=st.text(min_size=1))
 def test_every_signature_of_ours_is_accepted(
     query: list[tuple[str, str]], form: list[tuple[str, str]], key: str, secret: str
 ) -> None:
@@ -197,7 +200,9 @@ def test_only_so_many_nonces_are_remembered_the_oldest_are_forgotten_first() -> 
 @pytest.mark.parametrize("timestamp", ["0", "", "170000000", "17000000000", "abcdefghij", "-170000000", "+170000000"])
 def test_a_timestamp_that_is_none_is_out_of_bounds(sandbox: Sandbox, timestamp: str) -> None:
     expected = (401, 135) if timestamp else (400, 215)
-    assert code(sandbox.handle(signed(sandbox, timestamp=timestamp))) == expected
+    request = signed(sandbox)
+    header = request.headers["authorization"].replace(f'"{NOW}"', f'"{timestamp}"')
+    assert code(sandbox.handle(request.with_header("authorization", header))) == expected
 
 
 def test_the_digits_of_other_scripts_are_no_timestamp(server: SignatureServer) -> None:
@@ -241,8 +246,8 @@ def test_a_missing_protocol_parameter_is_no_authentication(server: SignatureServ
 
 
 def test_protocol_parameters_in_two_places_are_no_authentication(server: SignatureServer) -> None:
-    request = sign(Request("GET", VERIFY + "?oauth_token=7-token"), USER, timestamp=NOW, nonce="n")
-    assert server.judge(request) is Fault.MALFORMED
+    request = sign(Request("GET", VERIFY), USER, timestamp=NOW, nonce="n")
+    assert server.judge(Request("GET", VERIFY + "?oauth_token=7-token", request.headers)) is Fault.MALFORMED
 
 
 def test_another_signature_method_version_or_alphabet_of_the_nonce_is_refused(server: SignatureServer) -> None:
@@ -297,3 +302,57 @@ print(events)
 """
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
+
+
+# --- other services' methods ------------------------------------------------------------------------------------------
+
+
+def keys() -> tuple[str, str]:
+    """A private key and its public one, PEM text."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=1024)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return private.decode(), key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+@pytest.mark.parametrize("method", ["HMAC-SHA256", "HMAC-SHA512", "PLAINTEXT"])
+def test_a_sandbox_takes_the_methods_it_is_told(method: str) -> None:
+    sandbox = Sandbox(signature_methods=(method,))
+    request = sign(Request("GET", VERIFY), sandbox.user, timestamp=NOW, nonce="n", method=method)
+    assert sandbox.handle(request).status == 200
+    assert code(sandbox.handle(request)) == (401, 32)  # its nonce was used
+    assert code(sandbox.handle(signed(sandbox))) == (401, 32)  # HMAC-SHA1, which is not told
+    wrong = OAuth1User(sandbox.app, sandbox.user.access_token, "another secret")
+    other = sign(Request("GET", VERIFY), wrong, timestamp=NOW, nonce="m", method=method)
+    assert code(sandbox.handle(other)) == (401, 32)
+    assert code(Sandbox().handle(request)) == (401, 32)
+
+
+def test_a_sandbox_takes_rsa_signatures_by_its_public_key_through_a_whole_login() -> None:
+    private, public = keys()
+    sandbox = Sandbox(signature_methods=("RSA-SHA1",), rsa_public_key=public)
+    app = App(sandbox.app.consumer_key, "", rsa_private_key=private)
+
+    def ask(path: str, by: App | OAuth1User, **extra: str) -> Response:
+        request = Request("GET" if path.startswith("/1.1") else "POST", f"https://api.x.com{path}")
+        nonce = sandbox.env.nonce()
+        return sandbox.handle(sign(request, by, timestamp=NOW, nonce=nonce, method="RSA-SHA1", extra=extra))
+
+    temporary = dict(decode(ask("/oauth/request_token", app, oauth_callback="oob").text))
+    token = temporary["oauth_token"]
+    pin = sandbox.approve(f"https://api.x.com/oauth/authorize?oauth_token={token}")
+    granted = dict(decode(ask("/oauth/access_token", OAuth1User(app, token, ""), oauth_verifier=pin).text))
+    user = OAuth1User(app, granted["oauth_token"], "")
+    assert ask("/1.1/account/verify_credentials.json", user).status == 200
+    stranger = App(app.consumer_key, "", rsa_private_key=keys()[0])
+    forged = ask("/1.1/account/verify_credentials.json", OAuth1User(stranger, granted["oauth_token"], ""))
+    assert code(forged) == (401, 32)
+
+
+def test_a_sandbox_says_at_once_that_it_cannot_judge_so() -> None:
+    for methods in (("HMAC-MD5",), "HMAC-SHA256"):
+        with pytest.raises(InvalidParameter, match="collection of names out of HMAC-SHA1"):
+            Sandbox(signature_methods=methods)
+    with pytest.raises(LocalProtocolError, match="needs rsa_public_key"):
+        Sandbox(signature_methods=("RSA-SHA1",))
+    with pytest.raises(LocalProtocolError, match="no RSA public key in PEM"):
+        Sandbox(signature_methods=("RSA-SHA1",), rsa_public_key="no key")

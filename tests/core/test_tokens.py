@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from sansauth import App, Secret
 from sansauth.errors import StoreError
-from sansauth.tokens import AppToken, app_token_key
+from sansauth.identity import OAuth2Client, OAuth2User
+from sansauth.tokens import AppToken, OAuth2Tokens, app_token_key, oauth2_tokens_key
 from sansauth.x import TWITTER, X
 
 
@@ -77,3 +78,155 @@ def test_no_two_applications_share_a_key() -> None:
     keys = {app_token_key(App(name, "CS"), X) for name in ("a", "a/b", "a%2Fb", "b", "A", "a b", "é")}
     assert len(keys) == 7
     assert all(key.count("/") == 2 for key in keys)
+
+
+# --- OAuth 2 ---------------------------------------------------------------------------------------------------------
+
+NOW = 1_700_000_000.0
+TOKENS = OAuth2Tokens("AT", "Bearer", NOW, NOW + 7200, "RT", ("tweet.read", "offline.access"), "e30.e30.x")
+TIMES = st.none() | st.floats(-1e12, 1e12) | st.integers(-(10**12), 10**12)
+TEXT = st.text()
+DOCUMENTS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+class TestOAuth2Tokens:
+    def test_the_stored_form_is_stable(self) -> None:
+        """Tokens stored by one release are refreshed by the next."""
+        assert json.loads(TOKENS.to_bytes()) == {
+            "schema": 1,
+            "kind": "oauth2-tokens",
+            "access_token": "AT",
+            "token_type": "Bearer",
+            "issued_at": NOW,
+            "expires_at": NOW + 7200,
+            "refresh_token": "RT",
+            "scopes": ["tweet.read", "offline.access"],
+            "id_token": "e30.e30.x",
+        }
+
+    @given(
+        st.builds(
+            OAuth2Tokens,
+            access_token=TEXT,
+            token_type=TEXT,
+            issued_at=TIMES,
+            expires_at=TIMES,
+            refresh_token=st.none() | TEXT,
+            scopes=st.none() | st.lists(TEXT).map(tuple),
+            id_token=st.none() | TEXT,
+        )
+    )
+    def test_a_record_is_read_as_it_was_written(self, tokens: OAuth2Tokens) -> None:
+        read = OAuth2Tokens.from_bytes(tokens.to_bytes())
+        assert read == tokens
+        assert hash(read) == hash(tokens)
+        assert isinstance(read.access_token, Secret)
+
+    def test_its_texts_are_secrets_and_not_shown(self) -> None:
+        tokens = OAuth2Tokens("hunter2", refresh_token="hunter3", id_token="hunter4", scopes=("a",), expires_at=7.0)
+        for secret in (tokens.access_token, tokens.refresh_token, tokens.id_token):
+            assert isinstance(secret, Secret)
+        assert repr(tokens) == "OAuth2Tokens(***, expires_at=7.0, scopes=('a',))"
+
+    def test_a_record_of_this_schema_may_say_more(self) -> None:
+        data = json.dumps(json.loads(TOKENS.to_bytes()) | {"added_later": True}).encode()
+        assert OAuth2Tokens.from_bytes(data) == TOKENS
+
+    @pytest.mark.parametrize(
+        "data",
+        [b"", b"{", b"null", b"[]", b'"hunter2"', b"\xff", b"[" * 100_000, b"{}", AppToken("hunter2").to_bytes()],
+    )
+    def test_what_is_no_record_of_ours_is_a_store_error_and_not_shown(self, data: bytes) -> None:
+        with pytest.raises(StoreError, match=rf"\({len(data)} bytes\) is no oauth2-tokens of schema 1") as caught:
+            OAuth2Tokens.from_bytes(data)
+        assert "hunter2" not in str(caught.value)
+        assert caught.value.__context__ is None
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"schema": 2},
+            {"kind": "app-token"},
+            {"access_token": None},
+            {"access_token": ["hunter2"]},
+            {"token_type": None},
+            {"issued_at": "1"},
+            {"issued_at": True},
+            {"expires_at": [1]},
+            {"expires_at": False},
+            {"expires_at": float("nan")},
+            {"expires_at": float("inf")},
+            {"expires_at": 10**400},
+            {"refresh_token": 7},
+            {"scopes": "a b"},
+            {"scopes": ["a", None]},
+            {"id_token": {}},
+        ],
+        ids=lambda change: str(change)[:40],
+    )
+    def test_a_record_with_a_wrong_value_is_refused(self, change: dict[str, object]) -> None:
+        with pytest.raises(StoreError):
+            OAuth2Tokens.from_bytes(json.dumps(json.loads(TOKENS.to_bytes()) | change).encode())
+
+    @pytest.mark.parametrize("name", list(json.loads(TOKENS.to_bytes())))
+    def test_a_record_without_one_of_its_members_is_refused(self, name: str) -> None:
+        record = json.loads(TOKENS.to_bytes())
+        del record[name]
+        with pytest.raises(StoreError):
+            OAuth2Tokens.from_bytes(json.dumps(record).encode())
+
+    @given(st.sampled_from([*json.loads(TOKENS.to_bytes())]), DOCUMENTS)
+    def test_a_changed_record_is_refused_or_reads_as_what_it_says(self, name: str, value: object) -> None:
+        record = json.loads(TOKENS.to_bytes()) | {name: value}
+        try:
+            read = OAuth2Tokens.from_bytes(json.dumps(record).encode())
+        except StoreError:
+            return
+        assert json.loads(read.to_bytes()) == record
+        read.is_due(NOW)
+
+    def test_tokens_are_due_a_minute_before_they_end(self) -> None:
+        assert not TOKENS.is_due(NOW + 7139)
+        assert TOKENS.is_due(NOW + 7140)
+        assert not TOKENS.is_expired(NOW + 7199)
+        assert TOKENS.is_expired(NOW + 7200)
+
+    def test_of_a_short_life_the_last_tenth_at_most(self) -> None:
+        """Authlib #716, requests_oauth2client #22: a leeway longer than the life renews for ever."""
+        tokens = OAuth2Tokens("t", issued_at=NOW, expires_at=NOW + 30)
+        assert not tokens.is_due(NOW + 26)
+        assert tokens.is_due(NOW + 27)
+
+    @given(st.floats(0.01, 1e9))
+    def test_a_token_that_was_just_issued_is_always_usable(self, life: float) -> None:
+        assert not OAuth2Tokens("t", issued_at=NOW, expires_at=NOW + life).is_due(NOW)
+
+    def test_one_that_had_ended_when_it_came_is_due_at_once(self) -> None:
+        assert OAuth2Tokens("t", issued_at=NOW, expires_at=NOW).is_due(NOW)
+        assert OAuth2Tokens("t", issued_at=NOW, expires_at=NOW - 5).is_due(NOW)
+
+    def test_without_a_time_of_issue_the_leeway_is_a_minute(self) -> None:
+        tokens = OAuth2Tokens("t", expires_at=NOW)
+        assert (tokens.is_due(NOW - 61), tokens.is_due(NOW - 60)) == (False, True)
+
+    def test_an_end_that_is_not_known_never_comes(self) -> None:
+        assert not OAuth2Tokens("t", issued_at=NOW).is_due(NOW * 2)
+        assert not OAuth2Tokens("t").is_expired(NOW * 2)
+
+
+class TestKeys:
+    CLIENT = OAuth2Client("c/1", "hunter2")
+
+    def test_origin_client_and_account_and_no_secret(self) -> None:
+        assert oauth2_tokens_key(self.CLIENT, X) == "oauth2-client/https%3A%2F%2Fapi.x.com/c%2F1"
+        assert oauth2_tokens_key(OAuth2User(self.CLIENT, "me@x"), X) == "oauth2/https%3A%2F%2Fapi.x.com/c%2F1/me%40x"
+
+    def test_no_two_holders_share_a_key(self) -> None:
+        clients = [OAuth2Client(name) for name in ("a", "a/b", "a%2Fb")]
+        holders = [*clients, *(OAuth2User(client, name) for client in clients for name in ("a", "b/a", "b"))]
+        keys = [oauth2_tokens_key(holder, provider) for holder in holders for provider in (X, TWITTER)]
+        assert len(set(keys)) == len(keys)

@@ -106,12 +106,19 @@ class TestDelegator:
         assert type(caught.value) is kind
         assert "hunter2" not in str(caught.value)
 
+    @pytest.mark.parametrize("scheme", ["OAuth", "oauth", "OAUTH"])
+    def test_the_name_of_the_scheme_may_be_written_in_any_case(self, scheme: str) -> None:
+        """RFC 9110 section 11.1, RFC 5849 section 3.5.1."""
+        request = echo_request(received(authorization=f'{scheme} oauth_token="t"'), allowed=ALLOWED)
+        assert request.headers["authorization"] == f'{scheme} oauth_token="t"'
+
     @pytest.mark.parametrize(
         ("authorization", "kind"),
         [
             ("", errors.RemoteProtocolError),
             ("Bearer hunter2", errors.RemoteProtocolError),
-            ("oauth hunter2", errors.RemoteProtocolError),
+            ("OAuth", errors.RemoteProtocolError),
+            ("OAuth2 hunter2", errors.RemoteProtocolError),
             ('OAuth a="b"\r\nhost: evil.test', errors.InvalidHeader),
         ],
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from sansauth import (
     Response,
     Secret,
     Send,
+    Signing,
     State,
     Stored,
     errors,
@@ -402,9 +404,25 @@ class TestInvalidateToken:
     def test_the_pair_can_be_used_alone(self) -> None:
         request = build_invalidate_request(APP, "t", provider=X, options={"a": "b"})
         assert form_of(request) == "access_token=t&a=b"
+        signed = build_invalidate_request(USER, ISSUED, provider=X, env=ENV)
+        assert signed == first_request(invalidate_token(USER, ISSUED, env=ENV))
+        with pytest.raises(errors.LocalProtocolError, match="needs env="):
+            build_invalidate_request(USER, ISSUED, provider=X)
         assert parse_invalidated_token(json_answer(200, {"access_token": "t"}), X) == "t"
         with pytest.raises(errors.UnableToVerifyCredentials):
             parse_invalidated_token(refusal_answer(403, 99), X)
+
+
+@pytest.mark.parametrize("placement", ["header", "query", "body"])
+def test_what_is_signed_is_signed_as_the_provider_wants_it(placement: Any) -> None:
+    provider = replace(X, signing=Signing("HMAC-SHA256", placement=placement))
+    for operation in (
+        reverse_token(APP, env=ENV, provider=provider),
+        invalidate_token(USER, ISSUED, env=ENV, provider=provider),
+    ):
+        request = first_request(operation)
+        where = {"header": request.headers.get("authorization") or "", "query": request.query, "body": form_of(request)}
+        assert [name for name, text in where.items() if "HMAC-SHA256" in text] == [placement]
 
 
 class TestInvalidateAndForget:

@@ -7,7 +7,7 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -28,6 +28,7 @@ from sansauth_io.cli.streams import print_bytes
 
 if TYPE_CHECKING:
     from sansauth.oauth1 import Explanation
+    from sansauth.provider import SignatureMethod
 
 __all__ = ["explain_command"]
 
@@ -109,7 +110,7 @@ def explain_command(  # noqa: PLR0913  # each is an argument or an option
         _identity(as_),
         timestamp=(timestamp or env.timestamp()) if signs else None,
         nonce=(nonce or env.nonce()) if signs else None,
-        signing=replace(provider.signing, method=signature_method or provider.signing.method),
+        signing=replace(provider.signing, method=cast("SignatureMethod", signature_method or provider.signing.method)),
         now=env.clock(),
         provider=provider,
         url=url,

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from sansauth.oauth1.login import begin_login, finish_login
     from sansauth.oauth1.password import xauth
     from sansauth.oauth1.problems import OAUTH_PROBLEMS
-    from sansauth.oauth1.verification import Fault, Nonce, Secrets, Verified, verify
+    from sansauth.oauth1.received import SignedRequest, read_signed
+    from sansauth.oauth1.verification import Fault, Nonce, Secrets, Verified, check, verify
 else:
-    __getattr__ = imported_on_use(
+    __getattr__, __dir__ = imported_on_use(
         __name__,
         {
             "credentials": ("TokenCredentials",),
@@ -30,7 +31,8 @@ else:
             "login": ("begin_login", "finish_login"),
             "password": ("xauth",),
             "problems": ("OAUTH_PROBLEMS",),
-            "verification": ("Fault", "Nonce", "Secrets", "Verified", "verify"),
+            "received": ("SignedRequest", "read_signed"),
+            "verification": ("Fault", "Nonce", "Secrets", "Verified", "check", "verify"),
         },
     )
 
@@ -41,16 +43,19 @@ __all__ = [
     "Finding",
     "Nonce",
     "Secrets",
+    "SignedRequest",
     "Signer",
     "TokenCredentials",
     "Verified",
     "base_string",
     "begin_login",
     "body_hash",
+    "check",
     "explain",
     "finish_login",
     "read_authorization",
     "read_curl",
+    "read_signed",
     "sign",
     "verify",
     "xauth",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sansauth.encoding import decode
-from sansauth.errors import RemoteProtocolError
+from sansauth.errors import InvalidParameter, RemoteProtocolError
 from sansauth.http import Request, Response
 from sansauth.identity import App, OAuth1User
 from sansauth.provider import Provider
-from sansauth.refusal import read_refusal, refuse_codes
+from sansauth.refusal import read_refusal, refuse_codes, words_of
 from sansauth.secret import Secret
 
 __all__ = ["TemporaryCredentials", "TokenCredentials", "parse_temporary_credentials", "parse_token_credentials"]
@@ -25,8 +25,7 @@ class TemporaryCredentials:
     secret: str
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "token", Secret(self.token))
-        object.__setattr__(self, "secret", Secret(self.secret))
+        _mask(self, "token", "secret")
 
     def __repr__(self) -> str:
         return "TemporaryCredentials(***)"
@@ -46,8 +45,7 @@ class TokenCredentials:
     """What else the answer held, as decoded pairs in its order; `dict(credentials.others)` finds one by its name."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "access_token", Secret(self.access_token))
-        object.__setattr__(self, "access_token_secret", Secret(self.access_token_secret))
+        _mask(self, "access_token", "access_token_secret")
         object.__setattr__(self, "others", tuple((str(name), Secret(value)) for name, value in self.others))
 
     def user(self, app: App) -> OAuth1User:
@@ -56,6 +54,17 @@ class TokenCredentials:
 
     def __repr__(self) -> str:
         return f"TokenCredentials(***, user_id={self.user_id!r}, screen_name={self.screen_name!r})"
+
+
+def _mask(owner: TemporaryCredentials | TokenCredentials, *names: str) -> None:
+    """`InvalidParameter`, without the value, for what is no str: a None out of a database would become `None`."""
+    for name in names:
+        value: object = getattr(owner, name)
+        if not isinstance(value, str):
+            kind = type(value).__name__
+            del value  # a traceback that shows locals would show it
+            raise InvalidParameter(f"{type(owner).__name__} takes {name} as a str, not {kind}")
+        object.__setattr__(owner, name, Secret(value))
 
 
 def parse_temporary_credentials(
@@ -67,9 +76,7 @@ def parse_temporary_credentials(
     twice, or a callback that the service does not confirm.
     """
     pairs = _read_form(response, provider, request)
-    missing = _missing(pairs)
-    if missing:
-        raise RemoteProtocolError(f"{provider.name} answered {response.status} with a request token {missing}")
+    _check_complete(pairs, f"{provider.name} answered {response.status} with a request token", response, request)
     if _values(pairs, "oauth_callback_confirmed") != ["true"]:
         raise RemoteProtocolError(
             f"{provider.name} answered {response.status} without oauth_callback_confirmed=true; it speaks OAuth 1.0, "
@@ -89,9 +96,7 @@ def parse_token_credentials(
     if request_token is not None:
         request_token = Secret(request_token)
     pairs = _read_form(response, provider, request)
-    missing = _missing(pairs)
-    if missing:
-        raise RemoteProtocolError(f"{provider.name} answered {response.status} with an access token {missing}")
+    _check_complete(pairs, f"{provider.name} answered {response.status} with an access token", response, request)
     token = _values(pairs, "oauth_token")[0]
     if token == request_token:
         raise RemoteProtocolError(f"{provider.name} answered {response.status} with the request token for access token")
@@ -112,13 +117,21 @@ def _read_form(response: Response, provider: Provider, request: Request | None) 
     return [(Secret(name), Secret(value)) for name, value in decode(response.text.strip())]
 
 
-def _missing(pairs: list[tuple[Secret, Secret]]) -> str:
+def _check_complete(pairs: list[tuple[Secret, Secret]], what: str, response: Response, request: Request | None) -> None:
+    """`RemoteProtocolError`, which begins with `what`, unless there is one token and one secret."""
+    tokens = _values(pairs, "oauth_token")
+    if not tokens:
+        # A page or a sentence, with a status of success: MediaWiki and others report errors so.
+        kind, said = response.media_type or "no content type", words_of(response, request=request)
+        raise RemoteProtocolError(
+            f"{what} that is none: {len(response.body)} bytes ({kind}) without oauth_token"
+            + (f', which say "{said}"' if said else "")
+        )
+    if len(tokens) != 1 or not tokens[0]:
+        raise RemoteProtocolError(f"{what} that is empty or there twice (oauth_token)")
     # The secret may be empty: RFC 5849 section 3.4.2 makes a key of it all the same, RSA needs none.
-    if len(_values(pairs, "oauth_token")) != 1 or not _values(pairs, "oauth_token")[0]:
-        return "that is missing, empty or there twice (oauth_token)"
     if len(_values(pairs, "oauth_token_secret")) != 1:
-        return "whose secret is missing or there twice (oauth_token_secret)"
-    return ""
+        raise RemoteProtocolError(f"{what} whose secret is missing or there twice (oauth_token_secret)")
 
 
 def _values(pairs: list[tuple[Secret, Secret]], name: str) -> list[Secret]:

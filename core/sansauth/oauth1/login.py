@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterable
 from typing import Literal, TypeAlias, get_args
 
-from sansauth.awaiting import AwaitingUser, require_open
+from sansauth.awaiting import AwaitingUser, handed_in, require_open
 from sansauth.callback import brought_back, callback_parameters
 from sansauth.claim import claimed
-from sansauth.effects import Steps, operation
+from sansauth.effects import Operation, Steps, operation
 from sansauth.encoding import Params, decode, encode
 from sansauth.env import Env
 from sansauth.errors import Denied, ForeignCallback, InvalidCallback, InvalidParameter
@@ -45,6 +45,9 @@ OUT_OF_BAND = "oob"
 _ACCEPT = {"accept": "*/*"}
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[\x21-\x7E]+")  # of any scheme: a phone's application has its own
 _OURS = frozenset({"oauth_token", "oauth_callback"})
+_CALLED_BACK = frozenset({"oauth_token", "oauth_verifier", "oauth_problem", "denied"})
+_REFUSED = frozenset({"user_refused", "permission_denied"})  # OAuth Problem Reporting
+_NO = "denied"  # the verifier by which Jira says that the user said no
 
 
 # --- begin -----------------------------------------------------------------------------------------------------------
@@ -124,19 +127,26 @@ def _page_parameters(parameters: Params | None) -> list[tuple[str, str]]:
 # --- finish ----------------------------------------------------------------------------------------------------------
 
 
-@operation
 def finish_login(
     app: App, awaiting: AwaitingUser, answer: str, *, provider: Provider, env: Env
-) -> Steps[TokenCredentials]:
+) -> Operation[TokenCredentials]:
     """Finish a login with what the user brought back; gives their access token (RFC 5849 section 2.3).
 
     `answer` is the callback's URL, its path and query, or its query alone; of a login without a callback, the PIN. It
     is checked before anything is claimed or sent: `LoginExpired`, `ForeignCallback` for another login's callback or
     another provider, `Denied`, `InvalidCallback` for what is no callback. Then the login is claimed: a second one to
-    finish it gets `AlreadyUsed`. When the service refuses (an `ApiError`: a mistyped PIN, say) or nothing was sent, the
-    claim is given back and the user may try again.
+    finish it, on whatever client that has the same store, gets `AlreadyUsed`. When the service refuses (an `ApiError`:
+    a mistyped PIN, say) or nothing was sent, the claim is given back and the user may try again, with the same
+    `awaiting`: delete what was saved only when the login is finished.
     """
-    answer = brought_back(answer)
+    # Not an @operation itself: that would keep what was given, as plain text, for as long as it lives.
+    return _finish_login(app, handed_in(awaiting), brought_back(answer), provider=provider, env=env)
+
+
+@operation
+def _finish_login(
+    app: App, awaiting: AwaitingUser, answer: Secret, *, provider: Provider, env: Env
+) -> Steps[TokenCredentials]:
     require_open(awaiting, "oauth1", provider=provider, now=env.clock())
     asked = _ask_access_token(app, awaiting, parse_callback(awaiting, answer), provider)
     return (yield from claimed(awaiting, _exchange(asked, awaiting, provider=provider, env=env)))
@@ -157,9 +167,9 @@ def parse_callback(awaiting: AwaitingUser, answer: str) -> Secret:
     in it, or two. Parameters that are not OAuth's are ignored.
     """
     answer = brought_back(answer)
-    if awaiting.callback == OUT_OF_BAND and "=" not in answer:
-        return _pin(answer)
     parameters = callback_parameters(answer)
+    if awaiting.callback == OUT_OF_BAND and _CALLED_BACK.isdisjoint(name for name, _ in parameters):
+        return _pin(answer)  # which may hold a `=`: some services' are Base64
     denied, tokens, verifiers = (_values(parameters, name) for name in ("denied", "oauth_token", "oauth_verifier"))
     if len(denied) == 1 and _same(denied[0], awaiting.reference):
         raise Denied("the user did not let the application in")
@@ -167,6 +177,8 @@ def parse_callback(awaiting: AwaitingUser, answer: str) -> Secret:
         raise ForeignCallback("the callback belongs to another login than the one that is being finished, or is forged")
     if max(map(len, (denied, tokens, verifiers))) > 1:
         raise InvalidCallback("the callback has denied, oauth_token or oauth_verifier twice; it may be forged")
+    if any(tokens) and (_NO in verifiers or _REFUSED.intersection(_values(parameters, "oauth_problem"))):
+        raise Denied("the user did not let the application in")
     if not any(tokens) or not any(verifiers):
         missing = "oauth_token" if not any(tokens) else "oauth_verifier"
         raise InvalidCallback(f"the callback has no {missing}: give its URL or its query as it came, as a str")

@@ -9,12 +9,14 @@ from __future__ import annotations
 import binascii
 import functools
 import hashlib
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 from sansauth.encoding import quote
 from sansauth.errors import InvalidParameter, LocalProtocolError, WrongIdentity
 from sansauth.identity import App
+from sansauth.secret import Secret
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -42,37 +44,45 @@ _INNER = bytes(byte ^ 0x36 for byte in range(256))  # RFC 2104 section 2: ipad a
 _OUTER = bytes(byte ^ 0x5C for byte in range(256))
 
 
+_PATH = re.compile(r"[~./\\].*|[A-Za-z]:\\.*|.*\.(?:pem|key|p8|der|txt)")
+
+
 def signature_method(method: str, app: App, token_secret: str) -> Signature:
     """The signature of `method` for the application's secret or private key and the token's secret.
 
     Raises `InvalidParameter` for a method there is none of, `WrongIdentity` for an RSA method and an application
     without a private key.
     """
-    if method not in HASHES:
-        raise InvalidParameter(f"signature method {method!r:.40} is not one of {', '.join(HASHES)}")
+    algorithm = _hash_of(method)
     if method.startswith("RSA-"):
-        return _rsa(app, HASHES[method])
+        return _rsa(app, algorithm)
     if method == PLAINTEXT:
-        return _plaintext(app.consumer_secret, token_secret)
-    return _hmac(shared_key(app.consumer_secret, token_secret).encode(), HASHES[method])
+        return _plaintext(shared_key(app.consumer_secret, token_secret))
+    return _hmac(shared_key(app.consumer_secret, token_secret), algorithm)
 
 
-def shared_key(consumer_secret: str, token_secret: str) -> str:
+def shared_key(consumer_secret: str, token_secret: str) -> Secret:
     """The key of HMAC, and the signature of PLAINTEXT (RFC 5849, 3.4.2 and 3.4.4); without a token the `&` stays."""
-    return f"{quote(consumer_secret)}&{quote(token_secret)}"
+    return Secret(f"{quote(consumer_secret)}&{quote(token_secret)}")
 
 
 def body_hash(body: bytes, method: str = "HMAC-SHA1") -> str:
     """The value of `oauth_body_hash` for a body that is no form (OAuth Request Body Hash 1.0, section 3.2)."""
+    if not isinstance(body, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
+        raise InvalidParameter(f"the body that is hashed is bytes, not {type(body).__name__}")
+    return _base64(hashlib.new(_hash_of(method), body).digest())
+
+
+def _hash_of(method: str) -> str:
     if method not in HASHES:
         raise InvalidParameter(f"signature method {method!r:.40} is not one of {', '.join(HASHES)}")
-    return _base64(hashlib.new(HASHES[method], body).digest())
+    return HASHES[method]
 
 
-def _hmac(key: bytes, algorithm: str) -> Signature:
+def _hmac(key: Secret, algorithm: str) -> Signature:
     """HMAC (RFC 2104) with the key hashed in beforehand: half the time of hashing it in for each signature."""
     size = hashlib.new(algorithm).block_size
-    block = (hashlib.new(algorithm, key).digest() if len(key) > size else key).ljust(size, b"\0")
+    block = (hashlib.new(algorithm, key.encode()).digest() if len(key) > size else key.encode()).ljust(size, b"\0")
     inner = hashlib.new(algorithm, block.translate(_INNER))
     outer = hashlib.new(algorithm, block.translate(_OUTER))
 
@@ -86,10 +96,10 @@ def _hmac(key: bytes, algorithm: str) -> Signature:
     return sign
 
 
-def _plaintext(consumer_secret: str, token_secret: str) -> Signature:
+def _plaintext(key: Secret) -> Signature:
     def sign(base_string: str) -> str:
         del base_string
-        return shared_key(consumer_secret, token_secret)
+        return key
 
     return sign
 
@@ -125,11 +135,20 @@ def _private_key(pem: str) -> RSAPrivateKey:
     except (ValueError, TypeError, UnsupportedAlgorithm):
         # `from None`: what could not be read is a secret. TypeError is how a key with a password is told.
         raise WrongIdentity(
-            "rsa_private_key is no unencrypted private key in PEM (-----BEGIN PRIVATE KEY-----)"
+            f"rsa_private_key is no unencrypted private key in PEM (-----BEGIN PRIVATE KEY-----){_hint(pem)}"
         ) from None
     if not isinstance(key, RSAPrivateKey):
         raise WrongIdentity("rsa_private_key is a private key of another kind than RSA")
     return key
+
+
+def _hint(pem: str) -> str:
+    """What probably happened to a PEM text; without any of it."""
+    if "\\n" in pem:
+        return r"; it holds the two characters \n where line breaks belong, as environment variables do: undo that"
+    if "-----" not in pem and _PATH.fullmatch(pem):
+        return "; it looks like the path of a file: give the text that the file holds"
+    return ""
 
 
 def _base64(data: bytes) -> str:

@@ -20,7 +20,18 @@ from sansauth.oauth1.signer import prepared
 from sansauth.provider import Provider
 from sansauth.refusal import read_refusal
 
-__all__ = ["Exchange", "clock_skew_key", "learn_clock_skew", "send_signed", "sign_timely", "told_time"]
+__all__ = [
+    "Exchange",
+    "clock_skew_key",
+    "learn_clock_skew",
+    "send_signed",
+    "send_signed_at_once",
+    "sign_at_once",
+    "sign_timely",
+    "told_time",
+]
+
+EARLIEST, LATEST = 10**9, 10**10 - 1  # Unix seconds of ten digits, 2001 to 2286: another Date is no clock's
 
 
 class Exchange(NamedTuple):
@@ -46,13 +57,54 @@ def send_signed(
     host that is not the provider's.
     """
     signed = yield from sign_timely(request, identity, provider=provider, env=env, extra=extra)
-    response = yield from Send(signed, timeouts)
-    theirs = told_time(response, provider, env)
-    if theirs is not None:
-        yield from learn_clock_skew(theirs, provider, env)
-        signed = yield from sign_timely(request, identity, provider=provider, env=env, extra=extra)
-        response = yield from Send(signed, timeouts)
-    return Exchange(signed, response)
+    return (yield from _send(signed, request, identity, provider=provider, env=env, extra=extra, timeouts=timeouts))
+
+
+@operation
+def send_signed_at_once(
+    request: Request,
+    identity: App | OAuth1User,
+    *,
+    provider: Provider,
+    env: Env,
+    extra: Mapping[str, str] | None = None,
+) -> Steps[Exchange]:
+    """`send_signed` that asks no store first: by this machine's clock, and by what is known if that is refused."""
+    signed = sign_at_once(request, identity, provider=provider, env=env, extra=extra)
+    return (yield from _send(signed, request, identity, provider=provider, env=env, extra=extra, timeouts=None))
+
+
+@operation
+def _send(
+    signed: Request,
+    request: Request,
+    identity: App | OAuth1User,
+    *,
+    provider: Provider,
+    env: Env,
+    extra: Mapping[str, str] | None,
+    timeouts: Timeouts | None,
+) -> Steps[Exchange]:
+    exchange = Exchange(signed, (yield from Send(signed, timeouts)))
+    theirs = told_time(exchange, provider, env)
+    if theirs is None:
+        return exchange
+    yield from learn_clock_skew(theirs, provider, env)
+    signed = yield from sign_timely(request, identity, provider=provider, env=env, extra=extra)
+    return Exchange(signed, (yield from Send(signed, timeouts)))
+
+
+def sign_at_once(
+    request: Request,
+    identity: App | OAuth1User,
+    *,
+    provider: Provider,
+    env: Env,
+    extra: Mapping[str, str] | None = None,
+) -> Request:
+    """The request, signed with the machine's time as the provider wants it; `ForeignHost` elsewhere."""
+    signer = prepared(identity, provider.signing)
+    return signer.sign(provider.admit(request), timestamp=env.timestamp(), nonce=env.nonce(), extra=extra)
 
 
 @operation
@@ -72,12 +124,20 @@ def sign_timely(
     return signer.sign(request, timestamp=env.timestamp() + skew, nonce=env.nonce(), extra=extra)
 
 
-def told_time(response: Response, provider: Provider, env: Env) -> int | None:
-    """The service's time in Unix seconds, if the answer refuses the request's timestamp and has a `Date`; else None."""
+def told_time(exchange: Exchange, provider: Provider, env: Env) -> int | None:
+    """The service's time in Unix seconds, if the answer refuses the request's timestamp and tells one; else None.
+
+    Only a `Date` that nobody on the way can have written, and that can be true, is believed: whoever sets our clock
+    has signatures made that hold for as long as they like.
+    """
+    request, response = exchange
     if response.status < 400 or not isinstance(read_refusal(response, provider), TimestampOutOfRange):
         return None
     date = response.headers.get("date")
-    return None if date is None else parse_http_date(date, now=env.clock())
+    if date is None or not (request.scheme == "https" or request.parsed.is_loopback):
+        return None
+    told = parse_http_date(date, now=env.clock())
+    return told if told is not None and EARLIEST <= told <= LATEST else None
 
 
 @operation

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from typing import cast
 
 from sansauth.encoding import quote
-from sansauth.errors import InsecureTransport, InvalidParameter, WrongIdentity
-from sansauth.http import FORM, Request
+from sansauth.errors import InsecureTransport, InvalidParameter, LocalProtocolError, WrongIdentity
+from sansauth.http import FORM, Headers, Request
 from sansauth.identity import App, OAuth1User
 from sansauth.oauth1.methods import PLAINTEXT, body_hash, signature_method
 from sansauth.oauth1.signature import base_uri, build_base_string, normalize, quote_base64, signed_pairs
-from sansauth.provider import Placement, Signing
+from sansauth.provider import Placement, SignatureMethod, Signing
+from sansauth.secret import Secret
 
 __all__ = ["Signer", "base_string", "prepared", "sign"]
 
@@ -31,6 +33,7 @@ class Signer:
         self.signing = signing or Signing()
         """How it signs; by default as X and RFC 5849's own examples do."""
         app, token_secret = _credentials(identity)
+        _require_secret(app, self.signing.method)
         self._signature = signature_method(self.signing.method, app, token_secret)
         constants = {
             "oauth_consumer_key": quote(app.consumer_key),
@@ -48,11 +51,14 @@ class Signer:
         self, request: Request, *, timestamp: int | str, nonce: str, extra: Mapping[str, str] | None = None
     ) -> Request:
         """The request with its signature; see `sansauth.oauth1.sign`."""
-        if self.signing.method == PLAINTEXT:
-            self._admit_plaintext(request)
         protocol = self._protocol(request, timestamp, nonce, extra)
+        # Before there is a signature: PLAINTEXT's is the secrets, and a traceback may show the locals of its frames.
+        if self.signing.placement == "body":
+            _require_form(request)
+        if self.signing.method == PLAINTEXT:
+            _require_privacy(request)
         signature = self._signature(_base_string(request, protocol))
-        encoded = quote(signature) if self.signing.method == PLAINTEXT else quote_base64(signature)
+        encoded = Secret(quote(signature)) if self.signing.method == PLAINTEXT else quote_base64(signature)
         protocol.append(("oauth_signature", encoded))
         match self.signing.placement:
             case "header":
@@ -72,12 +78,16 @@ class Signer:
         self, request: Request, timestamp: int | str, nonce: str, extra: Mapping[str, str] | None
     ) -> list[tuple[str, str]]:
         """The protocol parameters, encoded, in the order of their names but for `extra`."""
+        if not isinstance(request, Request):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a checker
+            raise LocalProtocolError(f"a Request is signed, not a {type(request).__name__}; see sansauth.build_request")
+        if not isinstance(nonce, str) or not nonce:  # pyright: ignore[reportUnnecessaryIsInstance]  # likewise
+            raise InvalidParameter(f"the nonce is a str that is not empty, not {type(nonce).__name__}")
         fields = self._constants.copy()
         fields["oauth_nonce"] = quote(nonce)
-        fields["oauth_timestamp"] = str(timestamp) if isinstance(timestamp, int) else quote(timestamp)
+        fields["oauth_timestamp"] = _timestamp(timestamp)
         if self.signing.body_hash and not request.has_form and self.signing.placement != "body":
             fields["oauth_body_hash"] = quote_base64(body_hash(request.body, self.signing.method))
-        if extra:
+        if extra is not None:
             _add_extra(fields, extra)
         return list(fields.items())
 
@@ -87,18 +97,14 @@ class Signer:
         if realm is None:
             return request.with_checked_header("authorization", f'OAuth {fields}"')
         escaped = realm.replace("\\", "\\\\").replace('"', '\\"')  # RFC 9110 section 5.6.4
-        return request.with_header("authorization", f'OAuth realm="{escaped}", {fields}"')
-
-    def _admit_plaintext(self, request: Request) -> None:
-        if request.scheme == "http" and not request.parsed.is_loopback:
-            raise InsecureTransport(
-                f"PLAINTEXT would show the secrets to {request.origin} and to everybody on the way; use https"
-            )
-        if self.signing.placement == "query":
-            raise InvalidParameter("PLAINTEXT in a query would put the secrets in a URL; place it in the header")
+        return request.with_checked_header("authorization", f'OAuth realm="{escaped}", {fields}"')
 
     def __repr__(self) -> str:
-        return f"<Signer by {self.signing.method} for {self._constants['oauth_consumer_key']}>"
+        # A traceback that shows locals also shows what is half built: a repr that raised would hide the real error.
+        constants: dict[str, str] | None = getattr(self, "_constants", None)
+        if constants is None:
+            return "<Signer, not built>"
+        return f"<Signer by {self.signing.method} for {constants['oauth_consumer_key']}>"
 
 
 def sign(
@@ -120,11 +126,12 @@ def sign(
     `{"oauth_callback": "oob"}` or `{"oauth_body_hash": body_hash(request.body)}`; `version=None` leaves `oauth_version`
     out. The query is signed, and the body if its content type is a form.
 
-    `placement` is "header" (one that was there is replaced; `realm` stands there only), "query", or "body", a form.
-    Raises `InvalidParameter` for a method, an `extra` or a placement that cannot be, `WrongIdentity` for an identity
-    that cannot sign so, `InsecureTransport` for PLAINTEXT over plain http to another machine.
+    `placement` is "header" (`realm` stands there only), "query", or "body", a form; an `Authorization` that was there
+    is replaced by the first, and dropped by the others. Raises `InvalidParameter` for what cannot be signed so, or
+    would stand in the request twice, `WrongIdentity` for an identity that cannot sign so, `InsecureTransport` for
+    PLAINTEXT over plain http to another machine.
     """
-    signer = prepared(identity, _signing(method, placement, realm, version))
+    signer = _signer(identity, method, placement, realm, version)
     return signer.sign(request, timestamp=timestamp, nonce=nonce, extra=extra)
 
 
@@ -139,7 +146,7 @@ def base_string(
     extra: Mapping[str, str] | None = None,
 ) -> str:
     """The text that `sign` signs for the same arguments (RFC 5849 section 3.4.1)."""
-    signer = prepared(identity, _signing(method, "header", None, version))
+    signer = _signer(identity, method, "header", None, version)
     return signer.base_string(request, timestamp=timestamp, nonce=nonce, extra=extra)
 
 
@@ -152,8 +159,34 @@ def prepared(identity: App | OAuth1User, signing: Signing) -> Signer:
 _signing = functools.lru_cache(maxsize=SIGNERS)(Signing)
 
 
+def _signer(
+    identity: App | OAuth1User, method: str, placement: Placement, realm: str | None, version: str | None
+) -> Signer:
+    try:
+        return prepared(identity, _signing(method, placement, realm, version))
+    except TypeError:
+        pass  # of the cache, for what has no hash; without it, what is wrong with that is told
+    return Signer(identity, Signing(cast("SignatureMethod", method), placement, realm, version))
+
+
 def _base_string(request: Request, protocol: list[tuple[str, str]]) -> str:
-    return build_base_string(request.method, base_uri(request), normalize(protocol + signed_pairs(request)))
+    carried = signed_pairs(request)
+    if carried:
+        twice = _twice(carried, protocol)
+        if twice is not None:
+            del carried, protocol  # a traceback that shows the locals of its frames must not show a password of a form
+            raise InvalidParameter(
+                f"{twice} stands in the request's query or form already, and its signature would add it once more; "
+                "was the request signed before?"
+            )
+        protocol = protocol + carried
+    return build_base_string(request.method, base_uri(request), normalize(protocol))
+
+
+def _twice(carried: list[tuple[str, str]], protocol: list[tuple[str, str]]) -> str | None:
+    """A protocol parameter that stands in the request already; RFC 5849 section 3.1 allows each once."""
+    ours = dict(protocol)
+    return next((name for name, _ in carried if name in ours), None)
 
 
 def _credentials(identity: App | OAuth1User) -> tuple[App, str]:
@@ -164,8 +197,51 @@ def _credentials(identity: App | OAuth1User) -> tuple[App, str]:
     raise WrongIdentity(f"OAuth 1.0a signs for an App or an OAuth1User, not for a {type(identity).__name__}")
 
 
+def _require_secret(app: App, method: str) -> None:
+    if app.rsa_private_key is not None and not app.consumer_secret and not method.startswith("RSA-"):
+        raise WrongIdentity(
+            f"this App has an rsa_private_key and no consumer_secret, and {method} signs with the secret: "
+            'name the RSA method, Provider(signing=Signing("RSA-SHA1")) or sign(method="RSA-SHA1")'
+        )
+
+
+def _require_privacy(request: Request) -> None:
+    if request.scheme == "http" and not request.parsed.is_loopback:
+        raise InsecureTransport(
+            f"PLAINTEXT would show the secrets to {request.origin} and to everybody on the way; use https"
+        )
+
+
+def _require_form(request: Request) -> None:
+    if request.method in {"GET", "HEAD"}:
+        what = f"a {request.method} has none"
+    elif not (request.has_form or _is_bare(request)):
+        what = f"this one is {request.headers.get('content-type') or 'of no content type'}"
+    else:
+        return
+    raise InvalidParameter(
+        f"a signature goes into a body that is a form (RFC 5849 section 3.5.2), and {what:.80}; "
+        'sign this request with placement="header"'
+    )
+
+
+def _timestamp(timestamp: int | str) -> str:
+    if isinstance(timestamp, int) and not isinstance(timestamp, bool) and timestamp >= 0:
+        return str(timestamp)
+    if isinstance(timestamp, str) and timestamp:
+        return quote(timestamp)
+    raise InvalidParameter(
+        f"the timestamp is Unix seconds as an int, or their text; not below zero, empty or a {type(timestamp).__name__}"
+    )
+
+
 def _add_extra(fields: dict[str, str], extra: Mapping[str, str]) -> None:
+    if not isinstance(extra, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
+        raise InvalidParameter(f"extra maps names to values, and is no {type(extra).__name__}")
     for name, value in extra.items():
+        # Neither is shown if it is of a wrong type: they may have been swapped.
+        if not isinstance(name, str) or not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidParameter(f"extra maps str to str, not {type(name).__name__} to {type(value).__name__}")
         if not name.startswith("oauth_") or name in fields or name == "oauth_signature":
             raise InvalidParameter(f"extra takes further oauth_* parameters, such as oauth_callback; not {name!r:.40}")
         fields[quote(name)] = quote(value)
@@ -173,15 +249,19 @@ def _add_extra(fields: dict[str, str], extra: Mapping[str, str]) -> None:
 
 def _in_query(request: Request, protocol: list[tuple[str, str]]) -> Request:
     url = request.url + ("&" if request.query else "?") + _joined(protocol)
-    return Request(request.method, url, request.headers, request.body)
+    return Request(request.method, url, _anonymous(request), request.body)
 
 
 def _in_body(request: Request, protocol: list[tuple[str, str]]) -> Request:
-    if request.method in {"GET", "HEAD"} or not (request.has_form or _is_bare(request)):
-        raise InvalidParameter("a signature goes into a body that is a form (RFC 5849 section 3.5.2), and no other")
-    headers = request.headers if request.has_form else request.headers.replacing("content-type", FORM)
+    headers = _anonymous(request)
+    headers = headers if request.has_form else headers.replacing("content-type", FORM)
     body = request.body + (b"&" if request.body else b"") + _joined(protocol).encode()
     return Request(request.method, request.url, headers, body)
+
+
+def _anonymous(request: Request) -> Headers:
+    """The headers without `Authorization`: credentials stand in one place (RFC 5849 section 3.5)."""
+    return Headers([field for field in request.headers if field[0] != "authorization"])
 
 
 def _is_bare(request: Request) -> bool:

@@ -9,8 +9,7 @@ from sansauth.effects import Operation
 from sansauth.env import Env
 from sansauth.http import Request
 from sansauth.identity import App, OAuth1User
-from sansauth.oauth1.send import Exchange, send_signed
-from sansauth.oauth1.signer import prepared
+from sansauth.oauth1.send import Exchange, send_signed, send_signed_at_once, sign_at_once
 from sansauth.provider import Provider
 
 __all__ = ["Unsigned"]
@@ -25,10 +24,12 @@ class Unsigned(NamedTuple):
 
     def signed(self, *, provider: Provider, env: Env) -> Request:
         """Signed by this machine's clock, as the provider wants it (RFC 5849 section 3); `ForeignHost` elsewhere."""
-        signer = prepared(self.identity, provider.signing)
-        request = provider.admit(self.request)
-        return signer.sign(request, timestamp=env.timestamp(), nonce=env.nonce(), extra=self.extra)
+        return sign_at_once(self.request, self.identity, provider=provider, env=env, extra=self.extra)
 
     def sent(self, *, provider: Provider, env: Env) -> Operation[Exchange]:
         """Signed by the service's clock, as far as it is known, and sent; the answer is not judged."""
         return send_signed(self.request, self.identity, provider=provider, env=env, extra=self.extra)
+
+    def sent_at_once(self, *, provider: Provider, env: Env) -> Operation[Exchange]:
+        """Signed by this machine's clock and sent; by the service's only if that is refused; not judged."""
+        return send_signed_at_once(self.request, self.identity, provider=provider, env=env, extra=self.extra)

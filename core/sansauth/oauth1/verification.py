@@ -1,27 +1,33 @@
 """Verify a signed request, for those who receive one (RFC 5849 section 3.2).
 
-oauthlib's server side judges the signature; what it asks its own clock, and what it reads otherwise than the RFC says,
-is judged here before.
+`verify` with callbacks; `read_signed` and `check` for those who look secrets up their own way, by `await` for one.
 """
 
 from __future__ import annotations
 
-import functools
 import hmac
-import importlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, cast
 
-from sansauth.encoding import quote
 from sansauth.errors import InvalidParameter, InvalidSignature, LocalProtocolError
-from sansauth.http import FORM, Request
+from sansauth.http import Request
+from sansauth.oauth1.judging import Secrets, check_key, is_right
 from sansauth.oauth1.methods import HASHES, PLAINTEXT, body_hash
-from sansauth.oauth1.received import WITH_SIGNATURE, Fault, Received, malformed, read
-from sansauth.oauth1.signature import base_uri
+from sansauth.oauth1.received import Fault, SignedRequest, malformed, read_signed
 from sansauth.secret import Secret
 
-__all__ = ["METHODS", "TOLERANCE_SECONDS", "Fault", "Nonce", "Secrets", "Verified", "verify"]
+__all__ = [
+    "METHODS",
+    "TOLERANCE_SECONDS",
+    "Fault",
+    "Nonce",
+    "Secrets",
+    "Verified",
+    "check",
+    "check_methods",
+    "verify",
+]
 
 TOLERANCE_SECONDS = 300.0
 """By how much a timestamp may differ from the clock, unless the caller says otherwise."""
@@ -29,29 +35,7 @@ TOLERANCE_SECONDS = 300.0
 METHODS = tuple(method for method in HASHES if method != PLAINTEXT)
 """The methods that are accepted unless the caller says otherwise: those that sign the request."""
 
-_FOR_EVER = 10**12  # seconds: oauthlib asks the machine's clock, so it must never object; time is judged here
-_TIMESTAMP_DIGITS = 10  # oauthlib's rule: the years 2001 to 2286
-
-
-@dataclass(frozen=True, slots=True)
-class Secrets:
-    """What a service keeps of a consumer and, if a token was named, of that token.
-
-    `rsa_public_key`, PEM text, is that of a consumer that signs with a private key; with it and an empty
-    `consumer_secret`, no other method is accepted of that consumer.
-    """
-
-    consumer_secret: str
-    token_secret: str = ""
-    rsa_public_key: str | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("consumer_secret", "token_secret"):
-            if isinstance(getattr(self, name), str):
-                object.__setattr__(self, name, Secret(getattr(self, name)))
-        if not (isinstance(self.consumer_secret, Secret) and isinstance(self.token_secret, Secret)):
-            # A None out of a database would become the secret `None`.
-            raise InvalidParameter("Secrets takes consumer_secret and token_secret as a str, not None or bytes")
+_MILLISECONDS = 10**11  # as seconds, the year 5138; as milliseconds, 1973
 
 
 class Nonce(NamedTuple):
@@ -67,15 +51,23 @@ class Nonce(NamedTuple):
 class Verified:
     """Who signed a request, and when. `token` is None for a consumer alone; `timestamp` is in Unix seconds.
 
-    `extra` are the further `oauth_*` parameters, decoded, such as oauth_callback, oauth_verifier, oauth_body_hash.
+    `timestamp` and `nonce` can be None with PLAINTEXT only. `extra` are the further `oauth_*` parameters, decoded, such
+    as oauth_callback, oauth_verifier, oauth_body_hash.
     """
 
     consumer_key: str
     token: str | None
     method: str
-    timestamp: int
-    nonce: str = field(repr=False)
+    timestamp: int | None
+    nonce: str | None = field(repr=False)
     extra: Mapping[str, str] = field(hash=False)
+
+    @property
+    def used(self) -> Nonce | None:
+        """What must not come twice; None if a PLAINTEXT request brought no timestamp or no nonce."""
+        if self.timestamp is None or self.nonce is None:
+            return None
+        return Nonce(self.consumer_key, self.token, self.timestamp, self.nonce)
 
 
 def verify(
@@ -90,106 +82,153 @@ def verify(
     """Who signed this request; `InvalidSignature` if nobody did, or if it is not what was signed (RFC 5849, 3.2).
 
     `find_secrets(consumer_key, token)` gives the secrets, or None for a key or token that is unknown; the token is None
-    where the request names none. `seen_nonce` records a nonce and says whether it was there before; it is asked last,
-    so that a refused request uses up nothing. It need not keep one for longer than twice the tolerance. `now` is Unix
-    time and `tolerance` the seconds by which a timestamp may differ from it. PLAINTEXT must be named in `methods`, and
-    is accepted over https or on this machine only.
+    where the request names none. `seen_nonce` records a nonce and says whether it was there before (True: refuse it);
+    it is asked last, so that a refused request uses up nothing. It need not keep one for longer than twice the
+    tolerance. Both are plain functions: async code calls `read_signed` and `check` instead, and says of
+    `Verified.used` itself whether it was there before.
+
+    `now` is Unix time and `tolerance` the seconds by which a timestamp may differ from it. PLAINTEXT must be named in
+    `methods`, and is accepted over https or on this machine only. Its requests may come without timestamp or nonce
+    (section 3.1): then `seen_nonce` is not asked, and nothing tells a request from its repetition.
 
     The URL must be the one the client called: behind a proxy, rebuild scheme and host first. Query, form and
     `oauth_body_hash` are checked; a body that is no form and comes without that hash is not signed at all.
 
     The error's message and its `fault` say which part is wrong; they are for your log, and a stranger is told no more
-    than 401. oauthlib itself logs the base string of a wrong signature, at level DEBUG.
+    than 401. `LocalProtocolError` says that a callback, the secrets it gave, or `now` are not what they have to be.
+    oauthlib itself logs the base string of a wrong signature, at level DEBUG.
     """
-    received = read(request)
-    protocol = received.protocol
-    method = _method(request, protocol, methods)
-    timestamp = _timestamp(protocol["oauth_timestamp"], now, tolerance)
-    consumer_key, token = str(protocol["oauth_consumer_key"]), protocol.get("oauth_token") or None
-    secrets = _secrets(find_secrets, consumer_key, token)
-    _check_key(method, secrets)
-    if not _is_right(request, received, secrets):
-        raise InvalidSignature(
-            "the signature is not the one that these secrets make of this method, URL and parameters: the request was "
-            "changed on the way, was signed for another URL, or a secret differs",
-            fault=Fault.SIGNATURE,
-        )
-    _check_body(request, method, protocol.get("oauth_body_hash"))
-    nonce = str(protocol["oauth_nonce"])
-    if seen_nonce(Nonce(consumer_key, token, timestamp, nonce)):
+    signed = read_signed(request)
+    _admit(signed, now, tolerance, methods)  # before anything is looked up
+    verified = _judge(signed, _find(find_secrets, signed))
+    if verified.used is not None and _was_seen(seen_nonce(verified.used)):
         raise InvalidSignature("the nonce was used before: the request was sent twice", fault=Fault.NONCE)
-    extra = {name: value for name, value in protocol.items() if name not in WITH_SIGNATURE | {"oauth_token"}}
-    return Verified(consumer_key, token, method, timestamp, nonce, extra)
+    return verified
 
 
-def _method(request: Request, protocol: Mapping[str, str], methods: Collection[str]) -> str:
-    if not set(methods) <= HASHES.keys():  # a str too: its characters are no methods
+def check(
+    signed: SignedRequest,
+    secrets: Secrets | None,
+    now: float,
+    *,
+    tolerance: float = TOLERANCE_SECONDS,
+    methods: Collection[str] = METHODS,
+) -> Verified:
+    """The rest of `verify`, for a request that `read_signed` has read: all but the nonce.
+
+    `secrets` are those of `signed.consumer_key` and `signed.token`, None if one of them is unknown. What is left to the
+    caller: if `Verified.used` was there before, refuse the request, else record it; in one step, such as Redis'
+    `SET ... NX EX`, because two copies of a request may come at once.
+    """
+    _admit(signed, now, tolerance, methods)
+    known = _checked(secrets)
+    if known is None:
+        raise _unknown_consumer() if signed.token is None else _unknown_token()
+    return _judge(signed, known)
+
+
+def check_methods(methods: Collection[str]) -> None:
+    """`InvalidParameter` unless these are names of signature methods."""
+    if isinstance(methods, str) or not set(methods) <= HASHES.keys():
         raise InvalidParameter(f"methods is a collection of names out of {', '.join(HASHES)}")
-    method = str(protocol["oauth_signature_method"])
+
+
+def _admit(signed: SignedRequest, now: float, tolerance: float, methods: Collection[str]) -> None:
+    """Refuse what can be refused without secrets."""
+    check_methods(methods)
+    _check_seconds("tolerance", tolerance)
+    _check_seconds("now", now)
+    _check_method(signed, methods)
+    if signed.timestamp is not None and not abs(now - signed.timestamp) <= tolerance:
+        raise InvalidSignature(
+            f"the timestamp is {signed.timestamp - now:+.0f} seconds from this clock; at most {tolerance:.0f} are "
+            "accepted",
+            fault=Fault.TIMESTAMP,
+        )
+
+
+def _check_seconds(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        what = "Unix time in seconds, as env.clock() gives it" if name == "now" else "a number of seconds"
+        raise InvalidParameter(f"{name} is {what}, not {type(value).__name__}")
+    if name == "now" and value >= _MILLISECONDS:
+        raise InvalidParameter(f"now is Unix time in seconds, not {value:.0f}; milliseconds?")
+
+
+def _check_method(signed: SignedRequest, methods: Collection[str]) -> None:
+    method, request = signed.method, signed.request
     if method not in methods:
         raise _other_method(f"the signature method {method!r:.40} is not one of {', '.join(methods)}")
     if method == PLAINTEXT and request.scheme == "http" and not request.parsed.is_loopback:
         raise _other_method("PLAINTEXT showed its secrets to everybody on the way: it is accepted over https only")
-    version = protocol.get("oauth_version", "1.0")
+    version = signed.parts.protocol.get("oauth_version", Secret("1.0"))
     if version != "1.0":
         raise _other_method(f"oauth_version is 1.0 or left out, not {version!s:.40}")
-    return method
-
-
-def _timestamp(text: str, now: float, tolerance: float) -> int:
-    # ASCII, because int() reads the digits of every script.
-    if not (len(text) == _TIMESTAMP_DIGITS and text.isascii() and text.isdigit()):
-        raise InvalidSignature("oauth_timestamp is not Unix time in seconds, ten digits", fault=Fault.TIMESTAMP)
-    timestamp = int(text)
-    if not abs(now - timestamp) <= tolerance:
-        raise InvalidSignature(
-            f"the timestamp is {timestamp - now:+.0f} seconds from this clock; at most {tolerance:.0f} are accepted",
-            fault=Fault.TIMESTAMP,
-        )
-    return timestamp
-
-
-def _secrets(
-    find_secrets: Callable[[str, str | None], Secrets | None], consumer_key: str, token: str | None
-) -> Secrets:
-    secrets = find_secrets(consumer_key, token)
-    if secrets is not None:
-        return secrets
-    if token is None or find_secrets(consumer_key, None) is None:
-        raise InvalidSignature("there is no such consumer key", fault=Fault.UNKNOWN_CONSUMER)
-    raise InvalidSignature("there is no such token of that consumer", fault=Fault.UNKNOWN_TOKEN)
-
-
-def _check_key(method: str, secrets: Secrets) -> None:
-    """Refuse a method for which there is no key: anybody can make an HMAC with an empty secret."""
-    if method.startswith("RSA-"):
-        if secrets.rsa_public_key is None:
-            raise _other_method(f"the consumer signed with {method}, and no public key of it is known")
-        _check_public_key(secrets.rsa_public_key)
-    elif secrets.rsa_public_key is not None and not secrets.consumer_secret:
-        raise _other_method(f"the consumer signs with its private key, and this request came with {method}")
 
 
 def _other_method(message: str) -> InvalidSignature:
     return InvalidSignature(message, fault=Fault.METHOD)
 
 
-@functools.lru_cache(maxsize=128)
-def _check_public_key(pem: str) -> None:
-    """`LocalProtocolError` for what is no RSA public key: not the sender's fault, so no `InvalidSignature`."""
-    try:
-        importlib.import_module("jwt.algorithms")  # what oauthlib verifies with
-        from cryptography.exceptions import UnsupportedAlgorithm
-        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-        from cryptography.hazmat.primitives.serialization import load_pem_public_key
-    except ImportError:
-        raise LocalProtocolError("RSA signatures need the extra `jose`: pip install 'sansauth[jose]'") from None
-    try:
-        key: object = load_pem_public_key(pem.encode())
-    except (ValueError, UnsupportedAlgorithm):
-        key = None
-    if not isinstance(key, RSAPublicKey):
-        raise LocalProtocolError("rsa_public_key is no RSA public key in PEM (-----BEGIN PUBLIC KEY-----)")
+def _find(find_secrets: Callable[[str, str | None], Secrets | None], signed: SignedRequest) -> Secrets:
+    secrets = _checked(find_secrets(signed.consumer_key, signed.token))
+    if secrets is not None:
+        return secrets
+    if signed.token is None or _checked(find_secrets(signed.consumer_key, None)) is None:
+        raise _unknown_consumer()
+    raise _unknown_token()
+
+
+def _unknown_consumer() -> InvalidSignature:
+    return InvalidSignature("there is no such consumer key", fault=Fault.UNKNOWN_CONSUMER)
+
+
+def _unknown_token() -> InvalidSignature:
+    return InvalidSignature("there is no such token of that consumer", fault=Fault.UNKNOWN_TOKEN)
+
+
+def _checked(found: object) -> Secrets | None:
+    if found is None or isinstance(found, Secrets):
+        return found
+    kind = _kind(found)
+    del found  # may be the bare secret, and a traceback that shows locals would show it
+    raise LocalProtocolError(
+        f"the secrets of a received request are a Secrets, or None for a key or token that is unknown, not {kind}"
+        f"{_ASYNC if kind == 'coroutine' else ''}"
+    )
+
+
+def _was_seen(answer: object) -> bool:
+    if isinstance(answer, bool):
+        return answer
+    kind = _kind(answer)
+    raise LocalProtocolError(
+        "seen_nonce records a nonce and returns a bool: True if it was there before, False if it is new; not "
+        f"{kind}{_ASYNC if kind == 'coroutine' else ''}. (Redis' `set(..., nx=True)` says the opposite: None if it was "
+        "there.)"
+    )
+
+
+_ASYNC = "; async code calls read_signed and check instead of verify"
+
+
+def _kind(answer: object) -> str:
+    kind = type(answer).__name__
+    if isinstance(answer, Coroutine):
+        cast("Coroutine[object, object, object]", answer).close()  # else Python warns that nobody awaited it
+    return kind
+
+
+def _judge(signed: SignedRequest, secrets: Secrets) -> Verified:
+    check_key(signed.method, secrets)
+    if not is_right(signed, secrets):
+        raise InvalidSignature(
+            "the signature is not the one that these secrets make of this method, URL and parameters: the request was "
+            "changed on the way, was signed for another URL, or a secret differs",
+            fault=Fault.SIGNATURE,
+        )
+    _check_body(signed.request, signed.method, signed.extra.get("oauth_body_hash"))
+    return Verified(signed.consumer_key, signed.token, signed.method, signed.timestamp, signed.nonce, signed.extra)
 
 
 def _check_body(request: Request, method: str, claimed: str | None) -> None:
@@ -201,70 +240,3 @@ def _check_body(request: Request, method: str, claimed: str | None) -> None:
         raise InvalidSignature(
             "the body is not the one that was signed: oauth_body_hash differs", fault=Fault.BODY_HASH
         )
-
-
-class _Endpoint(Protocol):
-    """`SignatureOnlyEndpoint` with the types that its stubs leave out."""
-
-    def validate_request(
-        self, uri: str, http_method: str, body: str, headers: dict[str, str]
-    ) -> tuple[bool, object]: ...
-
-
-def _is_right(request: Request, received: Received, secrets: Secrets) -> bool:
-    """oauthlib's judgement of the signature alone."""
-    from oauthlib.oauth1.rfc5849.signature import base_string_uri
-
-    uri = base_uri(request)
-    if base_string_uri(uri) != uri:
-        raise malformed(
-            "the URL is one that OAuth libraries read in two ways: its path ends in `;`, or its IPv6 address is not in "
-            "the short form"
-        )
-    # The protocol parameters go to oauthlib in the query, encoded twice, wherever they stood: it decodes `oauth_*`
-    # once more in a query or form, keeps the last of two in a header, does not decode the names there, and where the
-    # word realm is anywhere in a header leaves every parameter `realm` of the query unsigned.
-    protocol = [f"{quote(name)}={quote(quote(value))}" for name, value in received.protocol.items()]
-    target = Secret(f"{uri}?{'&'.join([received.query, *protocol])}")
-    try:
-        return _endpoint(secrets).validate_request(target, request.method, received.form, {"Content-Type": FORM})[0]
-    except ValueError:  # an RSA signature that is no Base64
-        return False
-
-
-def _endpoint(secrets: Secrets) -> _Endpoint:
-    from oauthlib.oauth1 import SignatureOnlyEndpoint
-
-    return SignatureOnlyEndpoint(_Host(secrets))
-
-
-class _Host:
-    """What oauthlib asks its RequestValidator for: secrets; and yes to all that is judged here."""
-
-    allowed_signature_methods = tuple(HASHES)
-    enforce_ssl = False
-    timestamp_lifetime = _FOR_EVER
-
-    def __init__(self, secrets: Secrets) -> None:
-        self._secrets = secrets
-
-    def check_client_key(self, client_key: str) -> bool:
-        return True
-
-    def check_nonce(self, nonce: str) -> bool:
-        return True
-
-    def validate_timestamp_and_nonce(self, client_key: str, timestamp: str, nonce: str, request: object) -> bool:
-        return True
-
-    def validate_client_key(self, client_key: str, request: object) -> bool:
-        return True
-
-    def get_client_secret(self, client_key: str, request: object) -> str:
-        return self._secrets.consumer_secret
-
-    def get_access_token_secret(self, client_key: str, token: str, request: object) -> str:
-        return self._secrets.token_secret
-
-    def get_rsa_key(self, client_key: str, request: object) -> str | None:
-        return self._secrets.rsa_public_key

@@ -1,1 +1,76 @@
 """OAuth 2 (RFC 6749): pairs of build and parse functions, and the operations made of them."""
+
+from __future__ import annotations
+
+from sansauth._lazy import imported_on_use
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sansauth.oauth2.assertion import bearer_assertion, client_assertion
+    from sansauth.oauth2.device import AwaitingDevice, begin_device_login, finish_device_login
+    from sansauth.oauth2.dpop import DPoPKey, proof, send_with_proof, with_proof
+    from sansauth.oauth2.grants import (
+        client_credentials,
+        exchange_token,
+        grant_by_jwt,
+        refresh,
+        require_scopes,
+    )
+    from sansauth.oauth2.id_token import Claims, validate_id_token, verify_id_token
+    from sansauth.oauth2.introspection import Introspection, introspect
+    from sansauth.oauth2.jwks import Jwks
+    from sansauth.oauth2.login import begin_login, finish_login
+    from sansauth.oauth2.metadata import discover
+    from sansauth.oauth2.registration import Registered, register
+    from sansauth.oauth2.revocation import revoke, revoke_tokens
+    from sansauth.oauth2.userinfo import UserInfo, fetch_userinfo
+else:
+    __getattr__, __dir__ = imported_on_use(
+        __name__,
+        {
+            "assertion": ("bearer_assertion", "client_assertion"),
+            "device": ("AwaitingDevice", "begin_device_login", "finish_device_login"),
+            "dpop": ("DPoPKey", "proof", "send_with_proof", "with_proof"),
+            "id_token": ("Claims", "validate_id_token", "verify_id_token"),
+            "grants": ("client_credentials", "exchange_token", "grant_by_jwt", "refresh", "require_scopes"),
+            "introspection": ("Introspection", "introspect"),
+            "jwks": ("Jwks",),
+            "login": ("begin_login", "finish_login"),
+            "metadata": ("discover",),
+            "registration": ("Registered", "register"),
+            "revocation": ("revoke", "revoke_tokens"),
+            "userinfo": ("UserInfo", "fetch_userinfo"),
+        },
+    )
+
+__all__ = [
+    "AwaitingDevice",
+    "Claims",
+    "DPoPKey",
+    "Introspection",
+    "Jwks",
+    "Registered",
+    "UserInfo",
+    "bearer_assertion",
+    "begin_device_login",
+    "begin_login",
+    "client_assertion",
+    "client_credentials",
+    "discover",
+    "exchange_token",
+    "fetch_userinfo",
+    "finish_device_login",
+    "finish_login",
+    "grant_by_jwt",
+    "introspect",
+    "proof",
+    "refresh",
+    "register",
+    "require_scopes",
+    "revoke",
+    "revoke_tokens",
+    "send_with_proof",
+    "validate_id_token",
+    "verify_id_token",
+    "with_proof",
+]

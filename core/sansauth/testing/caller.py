@@ -13,6 +13,8 @@ from sansauth.identity import App
 from sansauth.oauth1.received import Fault
 from sansauth.secret import Secret
 from sansauth.testing import x_answers
+from sansauth.testing.oauth2_bearer import find_access_token
+from sansauth.testing.oauth2_issued import AccessToken
 from sansauth.testing.service import Service
 
 __all__ = [
@@ -37,10 +39,11 @@ class Caller(enum.Enum):
 
 
 class Recognised(NamedTuple):
-    """Who called; a user's calls name their access token."""
+    """Who called; a user's calls name their access token, which is OAuth 1.0a's or OAuth 2's."""
 
     caller: Caller
     access_token: str | None = None
+    oauth2_token: AccessToken | None = None
 
 
 REFUSALS = dict.fromkeys(Fault, x_answers.COULD_NOT_AUTHENTICATE) | {
@@ -60,6 +63,11 @@ def recognise(service: Service, request: Request) -> Recognised | Response:
             return x_answers.BAD_AUTHENTICATION_DATA  # right, but it names neither a user nor a bearer token
         return Recognised(Caller.USER, signer.token)
     scheme, credentials = _authorization(request)
+    issued = find_access_token(service, request, scheme, credentials)
+    if isinstance(issued, Response):
+        return issued
+    if issued is not None:
+        return Recognised(Caller.APP if issued.grant.subject is None else Caller.USER, oauth2_token=issued)
     if scheme != "bearer" or not credentials:
         return x_answers.BAD_AUTHENTICATION_DATA
     # As issued, percent-encoded: a token that was decoded on the way is another one.

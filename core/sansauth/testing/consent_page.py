@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from sansauth.http import Response
 from sansauth.secret import Secret
 
-__all__ = ["APPROVE", "CANCEL", "ask", "denied", "read_pin", "refuse", "show_pin"]
+__all__ = ["APPROVE", "CANCEL", "ask", "denied", "read_pin", "refuse", "show", "show_pin"]
 
 APPROVE, CANCEL = "authorize", "cancel"
 """The values of `decision` in the form that the page posts."""
@@ -42,7 +42,7 @@ def ask(
         for name in wanted
         if name != screen_name
     )
-    return _page(
+    return show(
         status,
         "Authorize an application",
         f"<p>The application with the key <strong>{html.escape(consumer_key)}</strong> wants to {access} in the name "
@@ -57,7 +57,7 @@ def ask(
 
 def show_pin(pin: str) -> Response:
     """The end of a login without callback: the PIN to type into the application."""
-    return _page(
+    return show(
         200,
         "You have authorized the application",
         f'<p>Go back to it and enter this PIN:</p><p><code id="pin">{html.escape(pin)}</code></p>',
@@ -72,12 +72,12 @@ def read_pin(page: Response) -> Secret:
 
 def denied() -> Response:
     """The other end of it."""
-    return _page(200, "You have denied the application access", "<p>Nothing was allowed. You can close this page.</p>")
+    return show(200, "You have denied the application access", "<p>Nothing was allowed. You can close this page.</p>")
 
 
 def refuse() -> Response:
     """There is no such login, or not any more."""
-    return _page(
+    return show(
         401,
         "This login cannot go on",
         "<p>The request token of this page is unknown, has expired or was used before. "
@@ -85,8 +85,8 @@ def refuse() -> Response:
     )
 
 
-def _page(status: int, title: str, content: str) -> Response:
-    """`content` is HTML, whose values are escaped already."""
+def show(status: int, title: str, content: str) -> Response:
+    """A page; `content` is HTML, whose values are escaped already."""
     text = (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         '<meta name="viewport" content="width=device-width">'

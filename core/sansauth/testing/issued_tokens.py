@@ -47,10 +47,13 @@ class RequestToken:
 class IssuedTokens:
     """The tokens that are good now. `now` is the service's clock, in Unix seconds."""
 
-    def __init__(self, user: OAuth1User, *, env: Env, now: Callable[[], float]) -> None:
+    def __init__(
+        self, user: OAuth1User, *, env: Env, now: Callable[[], float], rsa_public_key: str | None = None
+    ) -> None:
         self._app = user.app
         self._env = env
         self._now = now
+        self._rsa_public_key = rsa_public_key
         self._count = 0
         own = AccessToken(Secret(user.access_token), Secret(user.access_token_secret), READ_WRITE)
         self._access: dict[str, AccessToken] = {own.token: own}
@@ -122,9 +125,9 @@ class IssuedTokens:
         if consumer_key != self._app.consumer_key:
             return None
         if token is None:
-            return Secrets(self._app.consumer_secret)
+            return Secrets(self._app.consumer_secret, rsa_public_key=self._rsa_public_key)
         found = issued.get(token)
-        return None if found is None else Secrets(self._app.consumer_secret, found.secret)
+        return None if found is None else Secrets(self._app.consumer_secret, found.secret, self._rsa_public_key)
 
     def _issue(self, length: int) -> Secret:
         self._count += 1

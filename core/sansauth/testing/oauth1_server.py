@@ -5,7 +5,7 @@ Code that is not ours judges what our signer makes (RFC 5849).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from oauthlib.oauth1 import SignatureOnlyEndpoint
 
@@ -18,7 +18,8 @@ __all__ = ["JUDGE", "SignatureServer"]
 
 JUDGE = SignatureOnlyEndpoint
 """Who judges. `verify` would load it on the first request; a sandbox loads nothing while it answers."""
-METHODS = ("HMAC-SHA1",)  # X's only one
+METHODS = ("HMAC-SHA1",)
+"""X's only one."""
 _REMEMBERED = 100_000
 
 
@@ -26,7 +27,7 @@ class SignatureServer:
     """Judges signed requests by the secrets that `find_secrets(consumer_key, token)` knows.
 
     `now` gives the service's time in Unix seconds; a timestamp may differ from it by `tolerance` seconds. The last
-    `remembered` nonces that were accepted are not accepted again.
+    `remembered` nonces that were accepted are not accepted again. `methods` are the signature methods it takes.
     """
 
     def __init__(
@@ -36,18 +37,20 @@ class SignatureServer:
         now: Callable[[], float],
         tolerance: float,
         remembered: int = _REMEMBERED,
+        methods: Collection[str] = METHODS,
     ) -> None:
         self._find_secrets = find_secrets
         self._now = now
         self._tolerance = tolerance
         self._remembered = remembered
+        self._methods = methods
         self._used: dict[Nonce, None] = {}  # a set in order of use
 
     def judge(self, request: Request) -> Verified | Fault:
         """Who signed the request, or why it is refused. A refused request does not use up its nonce."""
         try:
             return verify(
-                request, self._find_secrets, self._seen, self._now(), tolerance=self._tolerance, methods=METHODS
+                request, self._find_secrets, self._seen, self._now(), tolerance=self._tolerance, methods=self._methods
             )
         except InvalidSignature as refused:
             return refused.fault or Fault.SIGNATURE

@@ -11,6 +11,7 @@ from sansauth.http import Headers, Request, Response
 from sansauth.paging import DEFAULT_CURSOR
 from sansauth.testing import x_answers
 from sansauth.testing.caller import Caller, recognise
+from sansauth.testing.oauth2_bearer import insufficient_scope
 from sansauth.testing.rate_windows import rate_limit_headers
 from sansauth.testing.service import Service
 
@@ -30,6 +31,8 @@ class Resource:
     callers: frozenset[Caller]
     show: Callable[[Service, Request], Response]
     refusal: Response = x_answers.NOT_ALLOWED
+    scopes: tuple[str, ...] | None = None
+    """What an OAuth 2 access token must be good for; None where none will do: X's v1.1."""
 
 
 def read(resource: Resource, service: Service, request: Request) -> Response:
@@ -37,10 +40,14 @@ def read(resource: Resource, service: Service, request: Request) -> Response:
     recognised = recognise(service, request)
     if isinstance(recognised, Response):
         return recognised
-    caller, token = recognised
+    caller, token, issued = recognised
     headers = {} if token is None else {"x-access-level": service.tokens.access(token).level}
     if caller not in resource.callers:
         answer = resource.refusal
+    elif issued is not None and resource.scopes is None:
+        answer = x_answers.NOT_ALLOWED
+    elif issued is not None and (lacking := insufficient_scope(issued, *(resource.scopes or ()))):
+        answer, headers = x_answers.FORBIDDEN, headers | lacking
     else:
         admitted, limit = service.windows.count(
             resource.path, caller.value, limit=service.rate_limit, now=service.now()
@@ -113,5 +120,6 @@ RESOURCES = (
         frozenset({Caller.USER}),
         _users_me,
         x_answers.unsupported_authentication("OAuth 1.0a User Context, OAuth 2.0 User Context"),
+        ("tweet.read", "users.read"),
     ),
 )

@@ -6,23 +6,23 @@ What it judges signatures with is oauthlib's server side, not sansauth's own cod
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import NamedTuple, TypeAlias
 
-from sansauth.encoding import encode
+from sansauth.encoding import decode, encode
 from sansauth.env import Env
 from sansauth.errors import LocalProtocolError
 from sansauth.http import FORM, HeaderFields, Request, Response
-from sansauth.identity import App, OAuth1User
+from sansauth.identity import App, OAuth1User, OAuth2Client
 from sansauth.provider import Provider
 from sansauth.secret import Secret
-from sansauth.testing import consent, consent_page, login_endpoints, token_endpoints, x_answers
-from sansauth.testing.caller import values_of
+from sansauth.testing import consent, consent_page, login_endpoints, oauth2_routes, token_endpoints, x_answers
 from sansauth.testing.env import fixed_env
 from sansauth.testing.faults import build_fault
 from sansauth.testing.http_date import http_date
 from sansauth.testing.issuing import issue_alphanumeric
+from sansauth.testing.oauth1_server import METHODS
 from sansauth.testing.resources import RESOURCES, read
 from sansauth.testing.service import Service
 from sansauth.x.presets import X
@@ -40,11 +40,13 @@ _POST: dict[str, _Endpoint] = {
     "/oauth/access_token": login_endpoints.access_token,
     "/1.1/oauth/invalidate_token": login_endpoints.invalidate_access_token,
     "/1.1/oauth/invalidate_token.json": login_endpoints.invalidate_access_token,
+    **oauth2_routes.POST,
 }
 _GET: dict[str, _Endpoint] = {
     "/oauth/authorize": consent.page,
     "/oauth/authenticate": consent.page,
     **{resource.path: partial(read, resource) for resource in RESOURCES},
+    **oauth2_routes.GET,
 }
 
 _ROUTES: dict[str, dict[str, _Endpoint]] = {"POST": _POST, "GET": _GET, "HEAD": _GET}
@@ -75,13 +77,21 @@ class Sandbox(Service):
     are the URLs that a login may come back to (None: any), besides "oob". `xauth_password` is the user's password;
     without one the application may not use xAuth.
 
+    `signature_methods` are those it takes: X's HMAC-SHA1, or what another service wants, such as
+    ("HMAC-SHA256",), ("PLAINTEXT",), or ("RSA-SHA1",) with `rsa_public_key`, PEM text; the client's App is then
+    `App(sandbox.app.consumer_key, "", rsa_private_key=...)`. `InvalidParameter` for a method there is none of,
+    `LocalProtocolError` for a key that is none, or is missing.
+
+    OAuth 2 has two clients, `oauth2_client` (client_secret_basic) and `public_client`, and those of `add_client`. Their
+    users may be sent back to `redirect_uris` (None: to https, to this machine, to a private scheme).
+
     Faults are data: `fail_next()`, `skew` (seconds), `delay` (seconds; a server waits so long before it answers,
     `handle` does not). `rate_limit` is the number of calls in 15 minutes. `log` holds the last exchanges.
 
     Not safe for several threads at once: whoever shares one holds a lock around `handle`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # each is a knob of its own, by name
         self,
         *,
         env: Env | None = None,
@@ -93,6 +103,9 @@ class Sandbox(Service):
         timestamp_tolerance: float = _TOLERANCE,
         callbacks: Sequence[str] | None = None,
         xauth_password: str | None = None,
+        redirect_uris: Sequence[str] | None = None,
+        signature_methods: Collection[str] = METHODS,
+        rsa_public_key: str | None = None,
     ) -> None:
         env = env or fixed_env()
         app = App(consumer_key or issue_alphanumeric(env, 25), consumer_secret or issue_alphanumeric(env, 50))
@@ -108,6 +121,9 @@ class Sandbox(Service):
             timestamp_tolerance=timestamp_tolerance,
             callbacks=callbacks,
             xauth_password=xauth_password,
+            redirect_uris=redirect_uris,
+            signature_methods=signature_methods,
+            rsa_public_key=rsa_public_key,
         )
         self.delay = 0.0
         self.log: list[Handled] = []
@@ -148,6 +164,25 @@ class Sandbox(Service):
         """The same as a user who does not agree: the URL a browser would be sent to; empty where there is none."""
         return self._decide(url, consent_page.CANCEL)
 
+    @property
+    def oauth2_client(self) -> OAuth2Client:
+        """The OAuth 2 client with a secret."""
+        return self.oauth2.client
+
+    @property
+    def public_client(self) -> OAuth2Client:
+        """The OAuth 2 client without one."""
+        return self.oauth2.public_client
+
+    def add_client(self, client: OAuth2Client, *, redirect_uris: Sequence[str] | None = None) -> OAuth2Client:
+        """Know one more OAuth 2 client, of any kind; of a private key, the sandbox keeps the public one."""
+        self.oauth2.add(client, redirect_uris)
+        return client
+
+    def rotate_keys(self) -> None:
+        """Sign id_tokens with a new key from now on."""
+        self.oauth2.key_generation += 1
+
     @staticmethod
     def provider_at(base_url: str) -> Provider:
         """X, moved to where a sandbox is served."""
@@ -155,12 +190,12 @@ class Sandbox(Service):
 
     def _decide(self, url: str, decision: str) -> Secret:
         page = Request("GET", url)
-        form = encode({"oauth_token": values_of(page, "oauth_token"), "decision": decision})
+        form = encode([*decode(page.query), ("decision", decision)])
         answer = self.handle(Request("POST", page.origin + page.path, {"content-type": FORM}, form.encode()))
         if answer.status not in {200, 302}:
             raise LocalProtocolError(
                 f"there is no login to decide on at {page.path}: the sandbox answered {answer.status}. Its request "
-                "token is unknown, has expired or was used before"
+                "is unknown or wrong, has expired or was used before"
             )
         return Secret(answer.headers.get("location") or consent_page.read_pin(answer))
 

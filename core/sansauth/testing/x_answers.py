@@ -18,6 +18,7 @@ __all__ = [
     "CALLBACK_NOT_APPROVED_XML",
     "CLIENT_NOT_PERMITTED",
     "COULD_NOT_AUTHENTICATE",
+    "FORBIDDEN",
     "INVALID_TOKEN",
     "INVALID_VERIFIER",
     "MISSING_GRANT_TYPE",
@@ -98,6 +99,7 @@ CALLBACK_NOT_APPROVED_XML = Response(
     {"content-type": "application/xml; charset=utf-8"},
     f"<?xml version='1.0' encoding='UTF-8'?><errors><error code=\"415\">{_NOT_APPROVED}</error></errors>".encode(),
 )
+FORBIDDEN = _problem(403, "Forbidden", "Forbidden")
 INVALID_VERIFIER = answer_text(401, "Error processing your OAuth request: Invalid oauth_verifier parameter")
 REVERSE_AUTH_REFUSED = answer_text(401, "Reverse auth credentials are invalid")
 

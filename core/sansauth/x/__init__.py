@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sansauth.x.reverse_auth import reverse_access_token, reverse_token
     from sansauth.x.webhooks import crc_response, verify_webhook
 else:
-    __getattr__ = imported_on_use(
+    __getattr__, __dir__ = imported_on_use(
         __name__,
         {
             "access_token": ("invalidate_access_token",),

@@ -9,10 +9,11 @@ from sansauth.encoding import Value, encode, requote
 from sansauth.env import Env
 from sansauth.errors import LocalProtocolError, RemoteProtocolError, WrongIdentity
 from sansauth.http import FORM, Request, Response
-from sansauth.identity import App, Bearer, Identity, OAuth1User, app_of
+from sansauth.identity import App, Identity, OAuth1User, app_of
 from sansauth.lifecycle import forget_app_bearer, keep_app_bearer
-from sansauth.oauth1 import sign
-from sansauth.oauth2.client_credentials import app_token, basic_credentials, success_object
+from sansauth.oauth1.send import Exchange
+from sansauth.oauth1.unsigned import Unsigned
+from sansauth.oauth2.app_only import app_token, basic_credentials, success_object
 from sansauth.provider import Provider
 from sansauth.secret import Secret
 from sansauth.x.presets import X
@@ -72,10 +73,14 @@ def invalidate_token(
     `provider`, `env` and `auth` are reserved. Raises `UnableToVerifyCredentials` (403, code 99) or
     `TokenNotInvalidated` (code 348).
     """
-    access_token = _issued(access_token)
-    request = build_invalidate_request(identity, access_token, provider=provider, env=env, auth=auth, options=options)
-    response = yield from Send(request)
-    return parse_invalidated_token(response, provider, request=request)
+    owner, access_token = _owner(identity), _issued(access_token)
+    request = _invalidation(access_token, provider, options)
+    if _is_basic(owner, auth):
+        request = request.with_header("authorization", basic_credentials(app_of(owner)))
+        exchange = Exchange(request, (yield from Send(request)))
+    else:
+        exchange = yield from Unsigned(request, owner).sent_at_once(provider=provider, env=_required(env))
+    return parse_invalidated_token(exchange.response, provider, request=exchange.request)
 
 
 @operation
@@ -111,22 +116,35 @@ def build_invalidate_request(
 ) -> Request:
     """Ask to invalidate `access_token`, which is sent as issued: `%XX` and unreserved characters stay."""
     owner, access_token = _owner(identity), _issued(access_token)
+    request = _invalidation(access_token, provider, options)
+    if _is_basic(owner, auth):
+        return request.with_header("authorization", basic_credentials(app_of(owner)))
+    return Unsigned(request, owner).signed(provider=provider, env=_required(env))
+
+
+def _invalidation(access_token: Secret, provider: Provider, options: dict[str, Value] | None) -> Request:
     further = "&" + encode(options) if options else ""
     headers = {"content-type": FORM, "accept": "*/*"}
     body = f"access_token={requote(access_token)}{further}".encode()
-    request = provider.admit(Request("POST", provider.endpoint("invalidate_app_token"), headers, body))
+    request = Request("POST", provider.endpoint("invalidate_app_token"), headers, body)
     del body  # a traceback that shows the locals of its frames must not show a token
+    return provider.admit(request)
+
+
+def _is_basic(owner: App | OAuth1User, auth: str | None) -> bool:
     if auth not in {None, "basic", "oauth1"}:
         raise LocalProtocolError('auth= is "basic", "oauth1" or None')
-    if auth == "basic" or (auth is None and isinstance(owner, App)):
-        return request.with_header("authorization", basic_credentials(app_of(owner)))
+    return auth == "basic" or (auth is None and isinstance(owner, App))
+
+
+def _required(env: Env | None) -> Env:
     if env is None:
         raise LocalProtocolError("a signed invalidate_token needs env=, for timestamp and nonce; see sansauth.Env")
-    return sign(request, owner, timestamp=env.timestamp(), nonce=env.nonce())
+    return env
 
 
 def _owner(identity: Identity) -> App | OAuth1User:
-    if isinstance(identity, Bearer):
+    if not isinstance(identity, (App, OAuth1User)):
         raise WrongIdentity("only the application or its owner invalidates a token: pass an App or an OAuth1User")
     return identity
 

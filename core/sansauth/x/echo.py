@@ -27,7 +27,7 @@ SERVICE_PROVIDER = "x-auth-service-provider"
 AUTHORIZATION = "x-verify-credentials-authorization"
 
 _VERIFY_CREDENTIALS = "/1.1/account/verify_credentials.json"
-_SCHEME = "OAuth "
+_SCHEME = "oauth "
 
 
 def echo_headers(user: OAuth1User, *, env: Env, provider: Provider = X, url: str | None = None) -> Headers:
@@ -57,8 +57,8 @@ def echo_request(headers: HeaderFields | Headers, *, allowed: Collection[str]) -
         raise LocalProtocolError("allowed= is a collection of URLs, not one str")
     headers = headers if isinstance(headers, Headers) else Headers(headers)
     url, authorization = _only(headers, SERVICE_PROVIDER), Secret(_only(headers, AUTHORIZATION))
-    if not authorization.startswith(_SCHEME):
-        raise RemoteProtocolError(f"{AUTHORIZATION} does not begin with {_SCHEME!r}")
+    if authorization[: len(_SCHEME)].lower() != _SCHEME:  # RFC 9110 section 11.1: in any case
+        raise RemoteProtocolError(f"{AUTHORIZATION} does not begin with 'OAuth '")
     request = Request("GET", url, {"authorization": authorization, "accept": "*/*"})
     if _place(request.parsed) not in {_place(parse_url(one)) for one in allowed}:
         raise ForeignHost(f"{SERVICE_PROVIDER} names a URL at {request.origin} that is not allowed; nothing was sent")

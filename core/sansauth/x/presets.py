@@ -20,6 +20,7 @@ from sansauth.errors import (
     DuplicateStatus,
     Forbidden,
     InternalServerError,
+    InvalidClient,
     InvalidOrExpiredToken,
     MissingParameter,
     NotFound,
@@ -31,7 +32,7 @@ from sansauth.errors import (
     UnsupportedAuthentication,
     UsageCapExceeded,
 )
-from sansauth.provider import Endpoints, ErrorTable, Provider
+from sansauth.provider import Endpoints, ErrorTable, Provider, Quirks
 
 __all__ = ["TWITTER", "X"]
 
@@ -59,10 +60,15 @@ _TYPES: dict[int | str, type[ApiError]] = {
     "client-forbidden": ClientForbidden,
     "credits": CreditsDepleted,
     "rate-limit-exceeded": TooManyRequests,
+    "unauthorized_client": InvalidClient,  # of a client that did not authenticate, or with a wrong secret
     "unsupported-authentication": UnsupportedAuthentication,
     "usage-capped": UsageCapExceeded,
 }
 
+_WHICH_CLIENT = (
+    "Check the OAuth 2 client id and secret (they are not the API key and secret), and that the client is of the type "
+    "that the console says: confidential with a secret, public without."
+)
 _HINTS: dict[int | str, str] = {
     32: "Check that key, secret and token belong together, and that what is signed is what is sent.",
     89: "The token was revoked, invalidated or regenerated; get a new one.",
@@ -77,6 +83,8 @@ _HINTS: dict[int | str, str] = {
     415: "Register this exact callback URL in the developer console, scheme and trailing slash included.",
     "client-forbidden": "Attach the application to a project or package that includes this endpoint.",
     "credits": "The account has no credits left.",
+    "invalid_client": _WHICH_CLIENT,
+    "unauthorized_client": _WHICH_CLIENT,
     "oauth1-permissions": "Give the application this permission in the developer console, then renew the access token.",
     "usage-capped": "The cap lasts until its period ends; waiting for the rate limit does not help.",
 }
@@ -92,6 +100,9 @@ X = Provider(
         authenticate="https://api.x.com/oauth/authenticate",
         access_token="https://api.x.com/oauth/access_token",
         invalidate_access_token="https://api.x.com/1.1/oauth/invalidate_token",
+        authorization="https://x.com/i/oauth2/authorize",
+        token="https://api.x.com/2/oauth2/token",
+        revocation="https://api.x.com/2/oauth2/revoke",
     ),
     origins=("https://api.twitter.com", "https://upload.x.com", "https://upload.twitter.com"),
     errors=ErrorTable(_TYPES, _HINTS),
@@ -103,6 +114,11 @@ X = Provider(
         "media": "x-mediaratelimit",
     },
     transaction_headers=("x-transaction-id", "x-transaction", "x-request-id"),
+    quirks=Quirks(
+        client_id_in_body=True,  # reports differ on whether a confidential client needs it; it never harms
+        # What X says of a refresh token that is dead; of a missing parameter it says `invalid_request` too.
+        dead_refresh={"invalid_grant": "", "invalid_request": r"(?i)value passed for the token was invalid"},
+    ),
 )
 """api.x.com, the default; credentials may also go to X's upload hosts and to its former name."""
 
@@ -117,10 +133,14 @@ TWITTER = Provider(
         authenticate="https://api.twitter.com/oauth/authenticate",
         access_token="https://api.twitter.com/oauth/access_token",
         invalidate_access_token="https://api.twitter.com/1.1/oauth/invalidate_token",
+        authorization="https://twitter.com/i/oauth2/authorize",
+        token="https://api.twitter.com/2/oauth2/token",
+        revocation="https://api.twitter.com/2/oauth2/revoke",
     ),
     origins=("https://upload.twitter.com",),
     errors=X.errors,
     rate_limit_headers=X.rate_limit_headers,
     transaction_headers=X.transaction_headers,
+    quirks=X.quirks,
 )
 """api.twitter.com, the host of the original Ruby gem."""

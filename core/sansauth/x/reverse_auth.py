@@ -6,12 +6,11 @@ access token for the application.
 
 from __future__ import annotations
 
-from sansauth.effects import Send, Steps, operation
+from sansauth.effects import Steps, operation
 from sansauth.env import Env
 from sansauth.errors import InvalidParameter, RemoteProtocolError, WrongIdentity
 from sansauth.http import Request, Response, build_request
 from sansauth.identity import App, OAuth1User, only_app
-from sansauth.oauth1 import sign
 from sansauth.oauth1.credentials import TokenCredentials, parse_token_credentials
 from sansauth.oauth1.unsigned import Unsigned
 from sansauth.provider import Provider
@@ -37,16 +36,19 @@ def reverse_token(app: App, *, env: Env, provider: Provider = X) -> Steps[Secret
     Signed by the consumer alone. The answer is X's own text, unchanged; it looks like an Authorization header and is
     passed on as a whole. Raises `Unauthorized` when X rejects the signature.
     """
-    request = build_reverse_token_request(app, env=env, provider=provider)
-    response = yield from Send(request)
-    return parse_reverse_token(response, provider, request=request)
+    exchange = yield from _ask_reverse_token(app, provider).sent_at_once(provider=provider, env=env)
+    return parse_reverse_token(exchange.response, provider, request=exchange.request)
 
 
 def build_reverse_token_request(app: App, *, env: Env, provider: Provider) -> Request:
     """Ask for the reverse auth string; `x_auth_mode` is part of the signature."""
+    return _ask_reverse_token(app, provider).signed(provider=provider, env=env)
+
+
+def _ask_reverse_token(app: App, provider: Provider) -> Unsigned:
     url = provider.endpoint("request_token")
     request = build_request("POST", url, form={"x_auth_mode": "reverse_auth"}, headers={"accept": "*/*"})
-    return sign(provider.admit(request), only_app(app), timestamp=env.timestamp(), nonce=env.nonce())
+    return Unsigned(request, only_app(app))
 
 
 def parse_reverse_token(response: Response, provider: Provider, *, request: Request | None = None) -> Secret:

@@ -17,7 +17,7 @@ from sansauth.oauth1.explaining.explanation import Explanation, Finding, NotSign
 from sansauth.oauth1.explaining.layout import Layout
 from sansauth.oauth1.methods import HASHES, signature_method
 from sansauth.oauth1.signer import prepared
-from sansauth.provider import Placement, Provider, Signing
+from sansauth.provider import Placement, Provider, SignatureMethod, Signing
 from sansauth.url import parse_url
 
 __all__ = ["SigningSettings", "explain"]
@@ -28,7 +28,7 @@ _LENGTHS = {28: "SHA-1", 44: "SHA-256", 88: "SHA-512"}  # of the Base64 of a dig
 class SigningSettings(TypedDict, total=False):
     """The fields of `Signing`, one by one, as `sign` takes them."""
 
-    method: str
+    method: SignatureMethod
     version: str | None
     realm: str | None
     placement: Placement

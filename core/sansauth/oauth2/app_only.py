@@ -8,7 +8,7 @@ from typing import cast
 
 from sansauth.effects import Send, Steps, operation
 from sansauth.encoding import Params, Value, quote
-from sansauth.errors import RemoteProtocolError
+from sansauth.errors import ApiError, RemoteProtocolError
 from sansauth.http import Request, Response, build_request
 from sansauth.identity import App, only_app
 from sansauth.provider import Provider
@@ -53,15 +53,31 @@ def success_object(response: Response, provider: Provider, *, request: Request |
     """The JSON object of a successful answer, its texts as secrets; raises the refusal's error for any other answer."""
     if not 200 <= response.status < 300:
         raise read_refusal(response, provider, request=request)
-    refuse_codes(response, provider, request=request)
-    answer = response.json()
-    if isinstance(answer, dict):
-        # Secrets from here on: a traceback that shows the locals of its frames must not show a token.
-        members = cast("dict[str, object]", answer).items()
-        return {name: Secret(value) if isinstance(value, str) else value for name, value in members}
-    kind = type(answer).__name__
+    try:
+        answer = response.json()
+    except RemoteProtocolError:
+        refuse_codes(response, provider, request=request)  # X has refused in XML with a status of success
+        raise
+    if not isinstance(answer, dict):
+        kind = type(answer).__name__
+        del answer
+        raise RemoteProtocolError(f"{provider.name} answered {response.status} with a JSON {kind}; expected an object")
+    # Secrets from here on: a traceback that shows the locals of its frames must not show a token.
+    members = {
+        name: Secret(value) if isinstance(value, str) else value
+        for name, value in cast("dict[str, object]", answer).items()
+    }
     del answer
-    raise RemoteProtocolError(f"{provider.name} answered {response.status} with a JSON {kind}; expected an object")
+    if not _OF_REFUSALS.isdisjoint(members):
+        try:
+            refuse_codes(response, provider, request=request)
+        except ApiError:
+            del members  # which may hold more than texts, and a token in it
+            raise
+    return members
+
+
+_OF_REFUSALS = frozenset({"error", "errors", "code", "type"})  # where `refusal` looks for codes
 
 
 @operation

@@ -1,0 +1,191 @@
+"""Grants: what is traded for tokens at the token endpoint (RFC 6749 section 4, RFC 8693, RFC 7523).
+
+The resource owner password grant and the implicit grant are not here: RFC 9700 section 2.4 forbids the one and section
+2.1.2 the other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from sansauth.effects import Send, Steps, operation
+from sansauth.encoding import Value
+from sansauth.env import Env
+from sansauth.errors import InvalidParameter, LocalProtocolError, RemoteProtocolError
+from sansauth.identity import OAuth2Client
+from sansauth.oauth2.answer import parse_tokens
+from sansauth.oauth2.client_auth import build_client_request
+from sansauth.provider import Provider
+from sansauth.secret import Secret
+from sansauth.tokens import OAuth2Tokens
+
+__all__ = [
+    "client_credentials",
+    "exchange_code",
+    "exchange_token",
+    "grant_by_jwt",
+    "join_scopes",
+    "listed",
+    "refresh",
+    "request_tokens",
+    "require_scopes",
+]
+
+_SCOPE = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
+_JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+_TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"  # RFC 8693 section 3
+
+
+@operation
+def request_tokens(
+    client: OAuth2Client,
+    grant: Iterable[tuple[str, Value]],
+    *,
+    provider: Provider,
+    env: Env,
+    previous: OAuth2Tokens | None = None,
+    asked: Iterable[str] | None = None,
+) -> Steps[OAuth2Tokens]:
+    """Trade any grant for tokens: the client authenticates, `grant` are the form's other parameters.
+
+    What every grant here does, and what a grant of your own does; `previous` and `asked` as in `parse_tokens`. Raises
+    the `ApiError` of a refusal (`InvalidGrant`, `InvalidClient`, `InvalidScope`, ...).
+    """
+    now = env.clock()  # before the request: a token that seems older than it is is renewed in time
+    request = build_client_request(provider.endpoint("token"), grant, client, provider, env)
+    response = yield from Send(request)
+    return parse_tokens(response, provider, now=now, request=request, previous=previous, asked=asked)
+
+
+@operation
+def exchange_code(
+    client: OAuth2Client,
+    code: str,
+    verifier: str,
+    *,
+    provider: Provider,
+    env: Env,
+    redirect_uri: str | None = None,
+    asked: Iterable[str] | None = None,
+) -> Steps[OAuth2Tokens]:
+    """Trade an authorization code and its PKCE verifier (RFC 6749 section 4.1.3, RFC 7636 section 4.5)."""
+    code, verifier = Secret(code), Secret(verifier)
+    grant: list[tuple[str, Value]] = [
+        ("grant_type", "authorization_code"),
+        ("code", code),
+        ("redirect_uri", redirect_uri or client.redirect_uri),
+        ("code_verifier", verifier),
+    ]
+    return (yield from request_tokens(client, grant, provider=provider, env=env, asked=asked))
+
+
+@operation
+def refresh(
+    client: OAuth2Client,
+    tokens: OAuth2Tokens,
+    *,
+    provider: Provider,
+    env: Env,
+    scopes: Iterable[str] | None = None,
+) -> Steps[OAuth2Tokens]:
+    """Trade the refresh token for new tokens (RFC 6749 section 6).
+
+    What the answer leaves out stays as it was, the refresh token above all. `scopes` asks for fewer than were granted.
+    """
+    scopes = None if scopes is None else listed(scopes)
+    if tokens.refresh_token is None:
+        raise LocalProtocolError("these tokens hold no refresh token; ask for the scope that grants one at login")
+    grant: list[tuple[str, Value]] = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", tokens.refresh_token),
+        ("scope", join_scopes(scopes, provider)),
+    ]
+    return (yield from request_tokens(client, grant, provider=provider, env=env, previous=tokens, asked=scopes))
+
+
+@operation
+def client_credentials(
+    client: OAuth2Client,
+    *,
+    provider: Provider,
+    env: Env,
+    scopes: Iterable[str] | None = None,
+    further: Mapping[str, Value] | None = None,
+) -> Steps[OAuth2Tokens]:
+    """Obtain tokens for the client itself (RFC 6749 section 4.4). `further`: e.g. `{"audience": ...}`."""
+    scopes = None if scopes is None else listed(scopes)
+    grant: list[tuple[str, Value]] = [
+        ("grant_type", "client_credentials"),
+        ("scope", join_scopes(scopes, provider)),
+        *(further or {}).items(),
+    ]
+    return (yield from request_tokens(client, grant, provider=provider, env=env, asked=scopes))
+
+
+@operation
+def grant_by_jwt(
+    client: OAuth2Client, assertion: str, *, provider: Provider, env: Env, scopes: Iterable[str] | None = None
+) -> Steps[OAuth2Tokens]:
+    """Trade a JWT that somebody whom the service trusts has signed (RFC 7523 section 2.1)."""
+    assertion = Secret(assertion)
+    scopes = None if scopes is None else listed(scopes)
+    grant: list[tuple[str, Value]] = [
+        ("grant_type", _JWT_BEARER),
+        ("assertion", assertion),
+        ("scope", join_scopes(scopes, provider)),
+    ]
+    return (yield from request_tokens(client, grant, provider=provider, env=env, asked=scopes))
+
+
+@operation
+def exchange_token(
+    client: OAuth2Client,
+    subject_token: str,
+    *,
+    provider: Provider,
+    env: Env,
+    subject_token_type: str = ACCESS_TOKEN_TYPE,
+    scopes: Iterable[str] | None = None,
+    further: Mapping[str, Value] | None = None,
+) -> Steps[OAuth2Tokens]:
+    """Trade one token for another (RFC 8693 section 2.1). `further`: `audience`, `actor_token` and so on."""
+    subject_token = Secret(subject_token)
+    further = {name: Secret(value) if isinstance(value, str) else value for name, value in (further or {}).items()}
+    scopes = None if scopes is None else listed(scopes)
+    grant: list[tuple[str, Value]] = [
+        ("grant_type", _TOKEN_EXCHANGE),
+        ("subject_token", subject_token),
+        ("subject_token_type", subject_token_type),
+        ("scope", join_scopes(scopes, provider)),
+        *further.items(),
+    ]
+    return (yield from request_tokens(client, grant, provider=provider, env=env, asked=scopes))
+
+
+def require_scopes(tokens: OAuth2Tokens, *scopes: str) -> OAuth2Tokens:
+    """The tokens, if these scopes were granted; `RemoteProtocolError` that names the missing ones if not.
+
+    A service may grant fewer scopes than were asked for, or others, and that is no error (RFC 6749 section 3.3): only
+    who needs some insists.
+    """
+    missing = [scope for scope in scopes if scope not in (tokens.scopes or ())]
+    if missing:
+        raise RemoteProtocolError(f"the tokens were not granted {', '.join(missing)}; log in again and ask for it")
+    return tokens
+
+
+def listed(scopes: Iterable[str]) -> tuple[str, ...]:
+    """Scopes as a tuple; `InvalidParameter` for what are none (RFC 6749 section 3.3), one str above all."""
+    if isinstance(scopes, str):
+        raise InvalidParameter('scopes are a list, such as ["tweet.read", "users.read"], not one str')
+    named = tuple(scopes)
+    if not all(isinstance(scope, str) and _SCOPE.fullmatch(scope) for scope in named):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidParameter("a scope is printable ASCII text without spaces")
+    return named
+
+
+def join_scopes(scopes: Iterable[str] | None, provider: Provider) -> str | None:
+    """Scopes as the provider writes them; None for none."""
+    return None if scopes is None else provider.quirks.scope_separator.join(listed(scopes)) or None

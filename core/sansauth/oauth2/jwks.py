@@ -1,0 +1,144 @@
+"""A service's public keys (RFC 7517 section 5): fetched, kept in the client's memory, fetched anew as they rotate."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, cast
+
+from sansauth.effects import Exclusive, Load, Save, Send, Steps, Stored, Timeouts, operation
+from sansauth.encoding import quote
+from sansauth.env import Env
+from sansauth.errors import Conflict, RemoteProtocolError
+from sansauth.http import Request, Response, build_request
+from sansauth.oauth2.keys import ALGORITHMS
+from sansauth.provider import Provider
+from sansauth.refusal import read_refusal
+
+__all__ = ["JWKS_SECONDS", "REFETCH_SECONDS", "Jwks", "build_jwks_request", "jwks_key", "jwks_with", "parse_jwks"]
+
+JWKS_SECONDS = 3600.0  # after this time, keys are fetched again: one that the service has taken back stops to count
+REFETCH_SECONDS = 60.0  # between two fetches for a key that is not known: whoever forges key ids cannot ask for more
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Jwks:
+    """The keys of a service, each as its JWK."""
+
+    keys: tuple[Mapping[str, object], ...]
+
+    @staticmethod
+    def of(document: object) -> Jwks:
+        """Read a JWKS document, parsed from JSON; what in it is no key is passed over (RFC 7517 section 5).
+
+        `RemoteProtocolError` for a document that is none.
+        """
+        keys = cast("Mapping[str, object]", document).get("keys") if isinstance(document, Mapping) else None
+        if not isinstance(keys, list):
+            raise RemoteProtocolError('a JWKS is a JSON object with a list of "keys" (RFC 7517 section 5)')
+        return Jwks(
+            tuple([cast("dict[str, object]", key) for key in cast("list[object]", keys) if isinstance(key, dict)])
+        )
+
+    def fitting(self, algorithm: str, key_id: str | None) -> list[Mapping[str, object]]:
+        """The keys that may verify a signature by `algorithm`; of these, with a `key_id`, those of that `kid`."""
+        return [key for key in self.keys if _fits(key, algorithm) and (key_id is None or key.get("kid") == key_id)]
+
+    def __repr__(self) -> str:
+        return f"Jwks(<{len(self.keys)} keys>)"
+
+
+def build_jwks_request(provider: Provider) -> Request:
+    """Ask for the service's keys. They are public: nobody authenticates."""
+    url = provider.endpoint("jwks")
+    return provider.admit(build_request("GET", url, headers={"accept": "application/jwk-set+json, application/json"}))
+
+
+def parse_jwks(response: Response, provider: Provider, *, request: Request | None = None) -> Jwks:
+    """Read the service's keys; the `ApiError` of a refusal, `RemoteProtocolError` for what is no JWKS."""
+    if not 200 <= response.status < 300:
+        raise read_refusal(response, provider, request=request)
+    return Jwks.of(response.json())
+
+
+@operation
+def jwks_with(
+    algorithm: str, key_id: str | None, *, provider: Provider, env: Env, timeouts: Timeouts | None = None
+) -> Steps[Jwks]:
+    """The service's keys: those in memory, unless they are too old or have none for this algorithm and key id.
+
+    Then they are fetched, by one for all who wait for them. For a key that is not known they are fetched every
+    `REFETCH_SECONDS` at most, so that the keys returned may be without it. Not to be used inside an `Exclusive`.
+    """
+    record = _Record.of((yield from Load(jwks_key(provider))))
+    if record is not None and record.suffices(algorithm, key_id, env.clock()):
+        return record.jwks
+    return (yield from Exclusive(jwks_key(provider), _fetch(algorithm, key_id, provider, env, timeouts)))
+
+
+def jwks_key(provider: Provider) -> str:
+    """The key of a service's keys, by their URL: two issuers may share an origin, and must not share keys.
+
+    `mem:`: the client's memory, never persisted.
+    """
+    return f"mem:jwks/{quote(provider.endpoint('jwks'))}"
+
+
+def _fits(key: Mapping[str, object], algorithm: str) -> bool:
+    """Whether a key's type, curve, use and algorithm allow it (RFC 7517 section 4)."""
+    kind, operations = ALGORITHMS[algorithm], key.get("key_ops", ["verify"])
+    return (
+        key.get("kty") == kind.kty
+        and (kind.crv is None or key.get("crv") == kind.crv)
+        and key.get("use", "sig") == "sig"
+        and key.get("alg", algorithm) == algorithm
+        and isinstance(operations, list)
+        and "verify" in operations
+    )
+
+
+class _Record(NamedTuple):
+    """Keys as they are kept: when they were fetched, and when they were last asked for; Unix seconds."""
+
+    jwks: Jwks
+    fetched_at: float
+    asked_at: float
+
+    @staticmethod
+    def of(stored: Stored | None) -> _Record | None:
+        if stored is None:
+            return None
+        keys, fetched_at, asked_at = json.loads(stored.data)
+        return _Record(Jwks.of({"keys": keys}), fetched_at, asked_at)
+
+    def to_bytes(self) -> bytes:
+        return json.dumps([self.jwks.keys, self.fetched_at, self.asked_at], separators=(",", ":")).encode()
+
+    def is_fresh(self, now: float) -> bool:
+        return 0 <= now - self.fetched_at < JWKS_SECONDS  # a time in the future: the clock was set back
+
+    def suffices(self, algorithm: str, key_id: str | None, now: float) -> bool:
+        known = bool(self.jwks.fitting(algorithm, key_id))
+        return self.is_fresh(now) and (known or 0 <= now - self.asked_at < REFETCH_SECONDS)
+
+
+@operation
+def _fetch(algorithm: str, key_id: str | None, provider: Provider, env: Env, timeouts: Timeouts | None) -> Steps[Jwks]:
+    # Again, now that the key is held: whoever held it before may have fetched already.
+    key, now = jwks_key(provider), env.clock()
+    stored = yield from Load(key)
+    version = stored.version if stored is not None else None
+    record = _Record.of(stored)
+    if record is not None:
+        if record.suffices(algorithm, key_id, now):
+            return record.jwks
+        # Noted before the request: a service that fails is not asked more often than one that answers.
+        version = yield from Save(key, record._replace(asked_at=now).to_bytes(), version)
+    request = build_jwks_request(provider)
+    response = yield from Send(request, timeouts)
+    jwks = parse_jwks(response, provider, request=request)
+    with contextlib.suppress(Conflict):  # somebody else has fetched them too, for longer than a lease lasts
+        yield from Save(key, _Record(jwks, now, now).to_bytes(), version)
+    return jwks

@@ -1,0 +1,120 @@
+"""Calls of OAuth 2: a user's token is borne, refreshed when due or refused, once; a client calls for itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from sansauth import App, Identity, Provider, Request, Response, Stored, errors
+from sansauth.call import authorise, authorise_held, call, held_credentials, is_renewable
+from sansauth.identity import OAuth2Client, OAuth2User
+from sansauth.oauth1.send import Exchange
+from sansauth.provider import Endpoints
+from sansauth.tokens import OAuth2Tokens, oauth2_tokens_key
+from sansauth.x import X
+
+from .support import ENV, TIMESTAMP, Script, json_answer
+
+CLIENT = OAuth2Client("id", "secret")
+USER = OAuth2User(CLIENT, "alice")
+KEY = oauth2_tokens_key(USER, X)
+FRESH = OAuth2Tokens("fresh", issued_at=TIMESTAMP, expires_at=TIMESTAMP + 7200, refresh_token="r1")
+ENDED = replace(FRESH, access_token="ended", expires_at=TIMESTAMP - 1)
+REQUEST = Request("GET", "https://api.x.com/2/users/me")
+OK = json_answer(200, {"data": {}})
+# What X says of a user's token that has expired: no code at all.
+UNAUTHORIZED = json_answer(
+    401, {"title": "Unauthorized", "type": "about:blank", "status": 401, "detail": "Unauthorized"}
+)
+NEW = json_answer(200, {"token_type": "bearer", "access_token": "new", "expires_in": 7200, "refresh_token": "r2"})
+
+
+def stored(tokens: OAuth2Tokens) -> dict[str, Stored]:
+    return {KEY: Stored(tokens.to_bytes(), 1)}
+
+
+def run(script: Script, identity: Identity = USER, provider: Provider = X) -> Response:
+    return script.run(call(REQUEST, identity, provider=provider, env=ENV))
+
+
+def borne(script: Script) -> list[str]:
+    calls = [request for request in script.sent if request.url == REQUEST.url]
+    return [request.headers["authorization"] for request in calls]
+
+
+def test_a_users_token_is_borne() -> None:
+    script = Script([OK], stored(FRESH))
+    assert run(script) is OK
+    assert borne(script) == ["Bearer fresh"]
+    assert script.log == ["Load", "Send"]
+
+
+def test_one_that_has_ended_is_refreshed_before_the_call() -> None:
+    script = Script([NEW, OK], stored(ENDED))
+    run(script)
+    assert borne(script) == ["Bearer new"]
+
+
+def test_one_that_the_service_refuses_is_refreshed_and_the_call_made_once_more() -> None:
+    script = Script([UNAUTHORIZED, NEW, OK], stored(FRESH))
+    assert run(script) is OK
+    assert borne(script) == ["Bearer fresh", "Bearer new"]
+
+
+def test_a_second_refusal_comes_out() -> None:
+    script = Script([UNAUTHORIZED, NEW, UNAUTHORIZED], stored(FRESH))
+    with pytest.raises(errors.Unauthorized):
+        run(script)
+    assert script.answers == []
+
+
+def test_a_refusal_of_another_kind_refreshes_nothing() -> None:
+    script = Script([json_answer(403, {"title": "Forbidden", "status": 403})], stored(FRESH))
+    with pytest.raises(errors.Forbidden):
+        run(script)
+    assert not is_renewable(Exchange(REQUEST, Response(403)), USER, X, ENV)
+
+
+def test_a_user_without_tokens_has_to_log_in() -> None:
+    with pytest.raises(errors.LoginRequired):
+        run(Script())
+
+
+def test_a_client_calls_for_itself() -> None:
+    service = Provider("S", "https://api.x.com", Endpoints(token="https://api.x.com/token"))
+    script = Script([NEW, OK, OK])
+    for _ in range(2):
+        run(script, CLIENT, service)
+    assert borne(script) == ["Bearer new", "Bearer new"]
+
+
+@pytest.mark.parametrize("identity", [USER, CLIENT])
+def test_they_hold_nothing_that_needs_no_store(identity: Identity) -> None:
+    with pytest.raises(errors.WrongIdentity, match="OAuth2"):
+        held_credentials(identity, X)
+    with pytest.raises(errors.WrongIdentity):
+        authorise_held(REQUEST, identity, provider=X, env=ENV)
+
+
+def test_the_wrong_kind_of_credential_is_told_which_was_used() -> None:
+    problem = json_answer(
+        403, {"type": "https://api.x.com/2/problems/unsupported-authentication", "title": "Unsupported Authentication"}
+    )
+    with pytest.raises(errors.UnsupportedAuthentication, match="made as an OAuth2User"):
+        run(Script([problem], stored(FRESH)))
+
+
+def test_no_credential_goes_to_another_host() -> None:
+    script = Script(records=stored(ENDED))
+    with pytest.raises(errors.ForeignHost):
+        script.run(authorise(Request("GET", "https://evil.test/"), USER, provider=X, env=ENV))
+    assert script.log == []
+
+
+@pytest.mark.parametrize("kind", [App("CK", "CS"), USER])
+def test_an_access_token_that_fits_into_no_header_is_refused_and_not_shown(kind: Identity) -> None:
+    odd = replace(FRESH, access_token="canary\r\nx")
+    with pytest.raises((errors.InvalidParameter, errors.RemoteProtocolError)) as caught:
+        run(Script([json_answer(200, {"token_type": "bearer", "access_token": "canary\r\nx"})], stored(odd)), kind)
+    assert "canary" not in str(caught.value)
