@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from importlib import import_module
 
 __all__ = ["imported_on_use"]
 
@@ -21,6 +20,8 @@ def imported_on_use(
     def get(name: str) -> object:
         if name not in home:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        from importlib import import_module  # not loaded by Python itself, and not needed to import one name directly
+
         value: object = getattr(import_module(f"{package}.{home[name]}"), name)
         setattr(sys.modules[package], name, value)
         return value

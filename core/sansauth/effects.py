@@ -63,7 +63,7 @@ class Timeouts:
 DEFAULT_TIMEOUTS = Timeouts()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Stored:
     """A record as the store holds it: its bytes, and the version that a `Save` must name to replace it."""
 
@@ -114,7 +114,7 @@ class Load:
         return cast("Stored | None", (yield self))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Save:
     """Write the record of `key` if its version still is `expected`; answered by the new version.
 

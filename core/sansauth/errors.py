@@ -76,10 +76,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sansauth.ratelimit import RateLimit
-
 if TYPE_CHECKING:
     from sansauth.oauth1.received import Fault
+    from sansauth.ratelimit import RateLimit
 
 __all__ = [
     "AccountLocked",
@@ -211,6 +210,8 @@ class ApiError(SansauthError):
     @property
     def rate_limit(self) -> RateLimit | None:
         """The limit that binds: the exhausted one that resets last, else the shortest window; None if not sent."""
+        from sansauth.ratelimit import RateLimit  # here: who has no error to look at does not pay for it
+
         return RateLimit.binding(self.refusal.rate_limits)
 
     @property

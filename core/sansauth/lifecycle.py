@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from sansauth.app_token import AppToken, app_token_key
 from sansauth.effects import Exclusive, Load, Save, Steps, operation
 from sansauth.identity import App
 from sansauth.oauth2.app_only import app_token
 from sansauth.provider import Provider
 from sansauth.secret import Secret
-from sansauth.tokens import AppToken, app_token_key
 
 __all__ = ["app_bearer", "forget_app_bearer", "keep_app_bearer"]
 

@@ -18,11 +18,11 @@ from sansauth.errors import (
     LocalProtocolError,
 )
 from sansauth.http import Headers, Request, Response
-from sansauth.ratelimit import RateLimit, read_rate_limits
 from sansauth.url import Url, parse_url
 
 if TYPE_CHECKING:
     from sansauth.effects import Operation
+    from sansauth.ratelimit import RateLimit
 
 __all__ = ["Endpoints", "ErrorTable", "Placement", "Provider", "Quirks", "SignatureMethod", "Signing"]
 
@@ -231,6 +231,8 @@ class Provider:
 
     def rate_limits(self, response: Response) -> tuple[RateLimit, ...]:
         """The limits an answer tells of, one per pool; of a refusal, its error has them too."""
+        from sansauth.ratelimit import read_rate_limits  # here: who asks for a token does not ask for limits
+
         return read_rate_limits(response.headers.get, self.rate_limit_headers)
 
     def admit(self, request: Request) -> Request:

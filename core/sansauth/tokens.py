@@ -1,4 +1,4 @@
-"""Token records and their stored form: JSON with a schema version, one record a key."""
+"""OAuth 2's tokens and their stored form: JSON with a schema version, one record a key."""
 
 from __future__ import annotations
 
@@ -8,55 +8,15 @@ from typing import cast
 
 from sansauth.encoding import quote
 from sansauth.errors import StoreError
-from sansauth.identity import App, OAuth2Client, OAuth2User
+from sansauth.identity import OAuth2Client, OAuth2User
 from sansauth.provider import Provider
 from sansauth.secret import Secret
 
-__all__ = ["LEEWAY_SECONDS", "AppToken", "OAuth2Tokens", "app_token_key", "oauth2_tokens_key"]
+__all__ = ["LEEWAY_SECONDS", "OAuth2Tokens", "oauth2_tokens_key"]
 
 SCHEMA = 1
 LEEWAY_SECONDS = 60.0  # before its end, a token is renewed
 LEEWAY_SHARE = 0.1  # of its life, at most: a token that was just issued is always usable
-
-
-@dataclass(frozen=True, slots=True)
-class AppToken:
-    """An application's own bearer token, as fetched."""
-
-    access_token: str
-
-    def to_bytes(self) -> bytes:
-        """The record as the store keeps it."""
-        record = {"schema": SCHEMA, "kind": "app-token", "access_token": str(self.access_token)}
-        return json.dumps(record, separators=(",", ":")).encode()
-
-    @staticmethod
-    def from_bytes(data: bytes) -> AppToken:
-        """Read a record; `StoreError` if it is none of ours, or of a newer schema."""
-        size = len(data)
-        try:
-            record = cast("object", json.loads(data))
-        except (ValueError, RecursionError):
-            record = None
-        match record:
-            case {"schema": 1, "kind": "app-token", "access_token": str(token)}:
-                return AppToken(Secret(token))
-            case _:
-                del data, record  # a traceback that shows the locals of its frames must not show a token
-                raise StoreError(
-                    f"the stored record ({size} bytes) is no app-token of schema {SCHEMA}; it was left as it is"
-                )
-
-    def __repr__(self) -> str:
-        return "AppToken(***)"
-
-
-def app_token_key(app: App, provider: Provider) -> str:
-    """The key of an application's bearer token.
-
-    The provider's origin is part of it, so that a sandbox never shares a token with the real service.
-    """
-    return f"app-token/{quote(provider.origin)}/{quote(app.consumer_key)}"
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -15,12 +15,12 @@ from typing import Any, ClassVar
 import pytest
 import trio
 
+from sansauth.app_token import AppToken, app_token_key
 from sansauth.call import call
 from sansauth.effects import DEFAULT_TIMEOUTS, Operation, Send, Steps, Stored, Timeouts, operation
 from sansauth.env import Env
 from sansauth.http import Request, Response
 from sansauth.identity import App
-from sansauth.tokens import AppToken, app_token_key
 from sansauth.x import X
 from sansauth_io._driver_async import AsyncDriver
 from sansauth_io._driver_sync import SyncDriver

@@ -23,6 +23,7 @@ from sansauth import (
     build_request,
     errors,
 )
+from sansauth.app_token import AppToken, app_token_key
 from sansauth.call import (
     authorise,
     authorise_held,
@@ -37,7 +38,6 @@ from sansauth.identity import OAuth2Client, OAuth2User
 from sansauth.oauth1 import sign
 from sansauth.oauth1.send import Exchange, clock_skew_key
 from sansauth.testing.http_date import http_date
-from sansauth.tokens import AppToken, app_token_key
 from sansauth.x import X
 
 from .support import APP, ENV, NONCE, TIMESTAMP, USER, Script, json_answer, refusal_answer, token_answer

@@ -20,7 +20,7 @@ LAYERS = [
     {"url"},
     {"http"},
     {"provider", "identity"},
-    {"tokens", "refusal", "awaiting", "callback"},
+    {"tokens", "app_token", "refusal", "awaiting", "callback"},
     {"effects"},
     {"flow", "claim", "oauth1.signature", "oauth1.methods", "oauth1.problems"},
     {"oauth1.signer", "oauth1.received"},

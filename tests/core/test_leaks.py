@@ -34,6 +34,7 @@ from sansauth import (
     build_request,
     errors,
 )
+from sansauth.app_token import AppToken, app_token_key
 from sansauth.call import authorise_held, call
 from sansauth.effects import Exclusive
 from sansauth.encoding import decode, encode
@@ -56,7 +57,7 @@ from sansauth.oauth2.bearing import bear
 from sansauth.oauth2.grants import client_credentials, exchange_code, exchange_token, grant_by_jwt, refresh
 from sansauth.oauth2.pkce import code_challenge
 from sansauth.refusal import read_refusal
-from sansauth.tokens import AppToken, OAuth2Tokens, app_token_key
+from sansauth.tokens import OAuth2Tokens
 from sansauth.x import (
     X,
     begin_login,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from sansauth import App, Stored
+from sansauth.app_token import AppToken, app_token_key
 from sansauth.errors import Conflict, ReadError, StoreError, UnableToVerifyCredentials
 from sansauth.lifecycle import app_bearer, forget_app_bearer
-from sansauth.tokens import AppToken, app_token_key
 from sansauth.x import TWITTER, X
 
 from .support import APP, Script, refusal_answer, token_answer

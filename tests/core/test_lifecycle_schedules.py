@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
+from sansauth.app_token import AppToken, app_token_key
 from sansauth.call import call
 from sansauth.effects import Exclusive, Load, Operation, Save, Send, Stored
 from sansauth.errors import Conflict, ConnectError
 from sansauth.flow import Flow, State
 from sansauth.http import Request, Response
 from sansauth.lifecycle import forget_app_bearer
-from sansauth.tokens import AppToken, app_token_key
 from sansauth.x import X
 
 from .support import APP, ENV, refusal_answer, token_answer

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sansauth import App, Secret
+from sansauth.app_token import AppToken, app_token_key
 from sansauth.errors import StoreError
 from sansauth.identity import OAuth2Client, OAuth2User
-from sansauth.tokens import AppToken, OAuth2Tokens, app_token_key, oauth2_tokens_key
+from sansauth.tokens import OAuth2Tokens, oauth2_tokens_key
 from sansauth.x import TWITTER, X
 
 

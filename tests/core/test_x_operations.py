@@ -27,11 +27,11 @@ from sansauth import (
     Stored,
     errors,
 )
+from sansauth.app_token import AppToken, app_token_key
 from sansauth.call import call
 from sansauth.encoding import decode
 from sansauth.http import FORM
 from sansauth.oauth1 import sign
-from sansauth.tokens import AppToken, app_token_key
 from sansauth.x import TWITTER, X, bearer_token, invalidate_token, reverse_token, token
 from sansauth.x.bearer_token import (
     build_invalidate_request,

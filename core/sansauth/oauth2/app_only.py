@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import binascii
 import re
 from typing import cast
 
@@ -12,7 +12,6 @@ from sansauth.errors import ApiError, RemoteProtocolError
 from sansauth.http import Request, Response, build_request
 from sansauth.identity import App, only_app
 from sansauth.provider import Provider
-from sansauth.refusal import read_refusal, refuse_codes
 from sansauth.secret import Secret
 
 __all__ = ["app_token", "basic_credentials", "build_app_token_request", "parse_app_token", "success_object"]
@@ -24,7 +23,7 @@ _TOKEN = re.compile(r"[\x21-\x7E]+")
 def basic_credentials(app: App) -> str:
     """The Authorization header of an application: Basic, key and secret percent-encoded (RFC 6749 section 2.3.1)."""
     pair = f"{quote(app.consumer_key)}:{quote(app.consumer_secret)}"
-    return "Basic " + base64.b64encode(pair.encode()).decode()
+    return "Basic " + binascii.b2a_base64(pair.encode(), newline=False).decode()
 
 
 def build_app_token_request(app: App, provider: Provider, options: dict[str, Value] | None = None) -> Request:
@@ -52,11 +51,13 @@ def parse_app_token(response: Response, provider: Provider, *, request: Request 
 def success_object(response: Response, provider: Provider, *, request: Request | None = None) -> dict[str, object]:
     """The JSON object of a successful answer, its texts as secrets; raises the refusal's error for any other answer."""
     if not 200 <= response.status < 300:
+        from sansauth.refusal import read_refusal  # here: who gets a token does not pay for a reader of refusals
+
         raise read_refusal(response, provider, request=request)
     try:
         answer = response.json()
     except RemoteProtocolError:
-        refuse_codes(response, provider, request=request)  # X has refused in XML with a status of success
+        _refuse_codes(response, provider, request)  # X has refused in XML with a status of success
         raise
     if not isinstance(answer, dict):
         kind = type(answer).__name__
@@ -70,11 +71,17 @@ def success_object(response: Response, provider: Provider, *, request: Request |
     del answer
     if not _OF_REFUSALS.isdisjoint(members):
         try:
-            refuse_codes(response, provider, request=request)
+            _refuse_codes(response, provider, request)
         except ApiError:
             del members  # which may hold more than texts, and a token in it
             raise
     return members
+
+
+def _refuse_codes(response: Response, provider: Provider, request: Request | None) -> None:
+    from sansauth.refusal import refuse_codes  # as above
+
+    refuse_codes(response, provider, request=request)
 
 
 _OF_REFUSALS = frozenset({"error", "errors", "code", "type"})  # where `refusal` looks for codes

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from sansauth.effects import Send, Steps, operation
 from sansauth.encoding import Value, encode, requote
-from sansauth.env import Env
 from sansauth.errors import LocalProtocolError, RemoteProtocolError, WrongIdentity
 from sansauth.http import FORM, Request, Response
 from sansauth.identity import App, Identity, OAuth1User, app_of
 from sansauth.lifecycle import forget_app_bearer, keep_app_bearer
-from sansauth.oauth1.send import Exchange
-from sansauth.oauth1.unsigned import Unsigned
 from sansauth.oauth2.app_only import app_token, basic_credentials, success_object
 from sansauth.provider import Provider
 from sansauth.secret import Secret
 from sansauth.x.presets import X
+
+if TYPE_CHECKING:
+    from sansauth.env import Env
+    from sansauth.oauth1.unsigned import Unsigned
 
 __all__ = [
     "bearer_token",
@@ -77,10 +78,10 @@ def invalidate_token(
     request = _invalidation(access_token, provider, options)
     if _is_basic(owner, auth):
         request = request.with_header("authorization", basic_credentials(app_of(owner)))
-        exchange = Exchange(request, (yield from Send(request)))
+        response = yield from Send(request)
     else:
-        exchange = yield from Unsigned(request, owner).sent_at_once(provider=provider, env=_required(env))
-    return parse_invalidated_token(exchange.response, provider, request=exchange.request)
+        request, response = yield from _unsigned(request, owner).sent_at_once(provider=provider, env=_required(env))
+    return parse_invalidated_token(response, provider, request=request)
 
 
 @operation
@@ -119,7 +120,13 @@ def build_invalidate_request(
     request = _invalidation(access_token, provider, options)
     if _is_basic(owner, auth):
         return request.with_header("authorization", basic_credentials(app_of(owner)))
-    return Unsigned(request, owner).signed(provider=provider, env=_required(env))
+    return _unsigned(request, owner).signed(provider=provider, env=_required(env))
+
+
+def _unsigned(request: Request, owner: App | OAuth1User) -> Unsigned:
+    from sansauth.oauth1.unsigned import Unsigned  # here: whoever obtains a token does not pay for a signer
+
+    return Unsigned(request, owner)
 
 
 def _invalidation(access_token: Secret, provider: Provider, options: dict[str, Value] | None) -> Request:
