@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import time
+import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import TypeVar
 
 from sansauth import (
@@ -136,6 +138,15 @@ def _least_time(function: Callable[[str], object], text: str) -> float:
         return time.process_time() - begin
 
     return min(once() for _ in range(2))
+
+
+def frames_of_ours(error: BaseException) -> list[FrameType]:
+    """The frames of an error's traceback whose code is sansauth's, wherever it is installed.
+
+    Not the `__init__` that a dataclass generates: it shows what its caller gave, as the caller's own frame does.
+    """
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename != "<string>"]
+    return [frame for frame in frames if str(frame.f_globals["__name__"]).split(".")[0] in {"sansauth", "sansauth_io"}]
 
 
 def secrets_in(text: str, secrets: Iterable[str]) -> list[str]:

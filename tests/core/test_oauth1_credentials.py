@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
-
 import pytest
 
 from sansauth import App, Request, Response
@@ -11,6 +9,8 @@ from sansauth.errors import InvalidParameter, RemoteProtocolError
 from sansauth.oauth1 import TokenCredentials, sign
 from sansauth.oauth1.credentials import TemporaryCredentials, parse_temporary_credentials, parse_token_credentials
 from sansauth.x import X
+
+from .support import frames_of_ours
 
 HTML = "text/html; charset=utf-8"
 PLAIN = "text/plain"
@@ -27,11 +27,10 @@ def test_a_part_that_is_no_text_is_refused_without_being_shown(
     wrong = next(type(value).__name__ for value in values if not isinstance(value, str))
     with pytest.raises(InvalidParameter, match=f"{kind.__name__} takes .* as a str, not {wrong}") as refused:
         kind(*values)
-    stack = traceback.TracebackException.from_exception(refused.value, capture_locals=True).stack
-    ours = [frame for frame in stack if "sansauth" in frame.filename and "/tests/" not in frame.filename]
+    ours = frames_of_ours(refused.value)
     assert ours
     assert "hunter2" not in str(refused.value)
-    assert not [frame for frame in ours if "hunter2" in str(frame.locals)]
+    assert not [frame for frame in ours if "hunter2" in repr(frame.f_locals)]
 
 
 def test_the_part_that_is_wrong_is_named() -> None:

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 import sys
-import traceback
 from collections.abc import Callable
 
 import jwt
@@ -33,7 +32,7 @@ from sansauth.oauth2.keys import (
 )
 
 from .jose_keys import ASYMMETRIC, USUAL, pem_for, pem_of, private_jwk, public_jwk, rsa_pem
-from .support import ENV, NONCE, TIMESTAMP, form_of
+from .support import ENV, NONCE, TIMESTAMP, form_of, frames_of_ours
 from .test_purity import run_python
 
 TOKEN = "https://as.example/token"
@@ -203,12 +202,9 @@ def test_a_key_that_cannot_sign_is_told_so_and_not_shown(name: str) -> None:
             call()
         assert caught.value.__context__ is None
         assert "canary" not in str(caught.value)
-        ours = [
-            frame
-            for frame in traceback.walk_tb(caught.value.__traceback__)
-            if "sansauth" in frame[0].f_code.co_filename
-        ]
-        plain = [value for frame, _ in ours for value in frame.f_locals.values() if type(value) is str]
+        ours = frames_of_ours(caught.value)
+        assert ours
+        plain = [value for frame in ours for value in frame.f_locals.values() if type(value) is str]
         assert not [value for value in plain if "canary" in value or value in {text, client.private_key}]
 
 

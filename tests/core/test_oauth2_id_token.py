@@ -7,7 +7,6 @@ import contextlib
 import hashlib
 import hmac
 import json
-import traceback
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -26,7 +25,7 @@ from sansauth.oauth2.keys import ALGORITHMS, SigningKey, base64url, public_key, 
 from sansauth.provider import Quirks
 
 from .jose_keys import ASYMMETRIC, pem_for, private_jwk, public_jwk, rsa_pem
-from .support import Script, json_answer
+from .support import Script, frames_of_ours, json_answer
 
 NOW = 1_700_000_000.0
 ISSUER = "https://op.example"
@@ -347,8 +346,7 @@ def test_no_frame_shows_what_was_given() -> None:
     token = str(id_token({**CLAIMS, "iss": "another"}))
     with pytest.raises(errors.InvalidIdToken) as caught:
         validated(token)
-    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
-    ours = [frame for frame in frames if "sansauth/" in frame.f_code.co_filename.replace("\\", "/")]
+    ours = frames_of_ours(caught.value)
     assert len(ours) > 1
     assert not [frame for frame in ours if "canary" in repr(frame.f_locals) or token in repr(frame.f_locals)]
 

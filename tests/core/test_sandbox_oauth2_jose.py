@@ -468,7 +468,7 @@ def verified(sandbox: Sandbox, id_token: str) -> dict[str, object]:
     kid = jwt.get_unverified_header(id_token)["kid"]
     claims: dict[str, object] = jwt.decode(
         id_token,
-        next(key for key in keys.keys if key.key_id == kid),
+        next(key.key for key in keys.keys if key.key_id == kid),
         ["ES256"],
         audience=sandbox.public_client.client_id,
         options={"verify_exp": False},

@@ -39,6 +39,8 @@ def verifies(jws: Jws, key: Mapping[str, object] | str, algorithms: Iterable[str
     """Whether the signature is that key's, by one of these algorithms. A str is a shared secret."""
     import jwt
 
+    if "crit" in jws.header:
+        return False  # RFC 7515 section 4.1.11: nothing critical is understood here, and PyJWT 2.8 does not look
     try:
         made = key.encode() if isinstance(key, str) else jwt.PyJWK(dict(key), algorithm=str(jws.header.get("alg"))).key
         jwt.PyJWS().decode(jws.text, made, algorithms=list(algorithms))
