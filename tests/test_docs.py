@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 import pytest
 
-from sansauth import Flow, Load, OAuth1User, Operation, Save, Send, State, Stored
+from sansauth import Exclusive, Flow, Identity, Load, OAuth1User, Operation, Save, Send, State, Stored
 from sansauth.testing import Sandbox
 from sansauth.x import X
 from sansauth_io._client import Caller, SyncClient
@@ -41,6 +41,8 @@ class InProcess:
                     if data is not None:
                         self.records[key] = Stored(data, version)
                     flow.resume(version)
+                case Exclusive(body=body):
+                    flow.resume(self.run(body))
                 case other:
                     raise AssertionError(f"no effect of the documentation's: {other!r}")
         return flow.result
@@ -54,7 +56,8 @@ class UserSession(dict[str, str]):
         self._sandbox = sandbox
 
     def __delitem__(self, name: str) -> None:
-        assert any(path.endswith("/access_token") for _, path, _ in self._sandbox.log), "deleted before it was finished"
+        ends = ("/access_token", "/2/oauth2/token")
+        assert any(path.endswith(ends) for _, path, _ in self._sandbox.log), "deleted before it was finished"
         super().__delitem__(name)
 
     def pop(self, *_: object) -> Any:
@@ -62,28 +65,54 @@ class UserSession(dict[str, str]):
 
 
 def test_there_is_documentation() -> None:
-    assert [path.name for path in DOCS] == ["oauth1.md"]
+    assert [path.name for path in DOCS] == ["oauth1.md", "oauth2.md"]
 
 
-@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
-def test_its_code_runs_as_it_stands(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    sandbox = Sandbox()
+def run_as_it_stands(path: Path, sandbox: Sandbox) -> dict[str, Any]:
+    """Run the blocks of a page one after the other; the names that they leave."""
     sent_to: list[str] = []
+
+    def client_of(identity: Identity, **_: object) -> SyncClient:
+        return SyncClient(Caller(identity, X, sandbox.env), cast("SyncDriver", InProcess(sandbox)))
+
     names: dict[str, Any] = {
         "app": sandbox.app,
-        "client": SyncClient(Caller(sandbox.app, X, sandbox.env), cast("SyncDriver", InProcess(sandbox))),
+        "Client": client_of,
+        "X": X,
+        "client": client_of(sandbox.app),
+        "client_id": sandbox.oauth2_client.client_id,
+        "client_secret": sandbox.oauth2_client.client_secret,
         "env": sandbox.env,
         "pem": "-----BEGIN PRIVATE KEY-----",
         "send_the_user_to": sent_to.append,
         "session": UserSession(sandbox),
+        "store": None,
     }
     blocks = re.findall(r"^```python\n(.*?)^```$", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     for block in blocks:
         exec(compile(block, path.name, "exec"), names)
         while sent_to:
             names["callback_url"] = sandbox.approve(sent_to.pop())
+    assert names["session"] == {}
+    return names
+
+
+def test_the_code_of_oauth_1_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    sandbox = Sandbox()
+    names = run_as_it_stands(DOCS[0], sandbox)
     assert isinstance(names["user"], OAuth1User)
     assert names["user"].access_token != sandbox.user.access_token
     assert "base string" in capsys.readouterr().out.lower()
     assert names["verified"].token == "TOKEN"
-    assert names["session"] == {}
+
+
+def test_the_code_of_oauth_2_runs() -> None:
+    sandbox = Sandbox()
+    names = run_as_it_stands(DOCS[1], sandbox)
+    assert [(path, status) for _, path, status in sandbox.log if path.startswith("/2/")] == [
+        ("/2/oauth2/token", 200),
+        ("/2/users/me", 200),
+        ("/2/oauth2/revoke", 200),
+        ("/2/oauth2/revoke", 200),
+    ]
+    assert names["service"].quirks.raw_basic
