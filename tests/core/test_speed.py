@@ -50,3 +50,14 @@ print(max(abs(share - count / 200) for count, share in shares(measure(seconds=1.
 def test_the_cost_of_a_signature_grows_linearly_from_0_to_200_parameters() -> None:
     """A quadratic cost would put 100 parameters at 0.25 of the growth instead of 0.5."""
     assert least_share(GROWTH, 0.1) <= 0.1
+
+
+EXCHANGE = """
+from benchmarks.exchange import OAUTHLIB, OURS, measure
+took = measure(seconds=1.0)
+print(took[OURS] / took[OAUTHLIB])
+"""
+
+
+def test_an_exchange_of_a_code_costs_no_more_than_oauthlibs() -> None:
+    assert least_share(EXCHANGE, 1.0) <= 1.0
