@@ -51,7 +51,7 @@ def build_base_string(method: str, uri: str, normalized: str) -> str:
     """Join method, base URI and normalized parameters (RFC 5849 section 3.4.1.1)."""
     # Most base URIs hold nothing else than these either, and two replacements are four times as fast as the encoder.
     uri = uri.replace(":", "%3A").replace("/", "%2F") if _PLAIN_URI(uri) else quote(uri)
-    return f"{quote(method)}&{uri}&{quote_encoded(normalized)}"
+    return f"{method if method.isalpha() else quote(method)}&{uri}&{quote_encoded(normalized)}"
 
 
 def quote_encoded(text: str) -> str:

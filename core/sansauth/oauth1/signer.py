@@ -185,8 +185,10 @@ def _base_string(request: Request, protocol: list[tuple[str, str]]) -> str:
 
 def _twice(carried: list[tuple[str, str]], protocol: list[tuple[str, str]]) -> str | None:
     """A protocol parameter that stands in the request already; RFC 5849 section 3.1 allows each once."""
-    ours = dict(protocol)
-    return next((name for name, _ in carried if name in ours), None)
+    for name, _ in carried:
+        if name[:6] == "oauth_" and any(name == ours for ours, _ in protocol):
+            return name
+    return None
 
 
 def _credentials(identity: App | OAuth1User) -> tuple[App, str]:
