@@ -23,7 +23,7 @@ from sansauth.provider import Provider
 from sansauth.secret import Secret
 from sansauth.url import parse_url
 
-__all__ = ["AwaitingUser", "LoginKind", "handed_in", "require_open"]
+__all__ = ["AwaitingUser", "LoginKind", "handed_in", "require_open", "saved_members"]
 
 LoginKind: TypeAlias = Literal["oauth1", "oauth2"]
 """By which protocol the login was begun."""
@@ -121,7 +121,8 @@ def _type_of(handed: object) -> str:
     return handed.__name__ if isinstance(handed, type) else type(handed).__name__
 
 
-def _read(row: object) -> AwaitingUser | None:
+def saved_members(row: object, schema: int) -> dict[str, object] | None:
+    """The members of a login that was saved as JSON, by this schema; None for anything else."""
     try:
         record = cast("object", json.loads(cast("str", row)))
     except (TypeError, ValueError, RecursionError):
@@ -129,8 +130,13 @@ def _read(row: object) -> AwaitingUser | None:
     if not isinstance(record, dict):
         return None
     members = cast("dict[str, object]", record)
-    schema = members.get("schema")
-    if type(schema) is not int or schema != SCHEMA:  # True is 1
+    found = members.get("schema")
+    return members if type(found) is int and found == schema else None  # True is 1
+
+
+def _read(row: object) -> AwaitingUser | None:
+    members = saved_members(row, SCHEMA)
+    if members is None:
         return None
     try:
         return AwaitingUser(*cast("list[str]", [members[name] for name in _FIELDS]))  # type: ignore[arg-type]  # it checks

@@ -183,7 +183,7 @@ def test_one_that_is_made_by_hand_is_checked_too(change: dict[str, Any], said: s
 
 class TestRequireOpen:
     def test_an_open_one(self) -> None:
-        require_open(WAITING, "oauth1", provider=X, now=WAITING.expires_at - 0.001)
+        assert require_open(WAITING, "oauth1", provider=X, now=WAITING.expires_at - 0.001) is None
 
     @pytest.mark.parametrize("late", [0, 0.5, 10**9])
     def test_an_expired_one(self, late: float) -> None:

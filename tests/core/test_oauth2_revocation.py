@@ -65,7 +65,9 @@ class TestRevoke:
         ],
     )
     def test_success_is_success_whatever_the_body_says(self, answer: Response) -> None:
-        Script([answer]).run(revoke(CLIENT, "t", provider=SERVER, env=ENV))
+        script = Script([answer])
+        assert script.run(revoke(CLIENT, "t", provider=SERVER, env=ENV)) is None
+        assert len(script.sent) == 1
 
     @pytest.mark.parametrize(
         ("answer", "kind"),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import cast
 
+from sansauth.awaiting import saved_members
 from sansauth.effects import Send, Sleep, Steps, operation
 from sansauth.encoding import Value
 from sansauth.env import Env
@@ -240,15 +241,8 @@ def _handed_in(awaiting: object) -> AwaitingDevice | str:
 
 
 def _read(row: object) -> AwaitingDevice | None:
-    try:
-        record = cast("object", json.loads(cast("str", row)))
-    except (TypeError, ValueError, RecursionError):
-        return None
-    if not isinstance(record, dict):
-        return None
-    members = cast("dict[str, object]", record)
-    schema = members.get("schema")
-    if type(schema) is not int or schema != SCHEMA or members.get("kind") != "device":  # True is 1
+    members = saved_members(row, SCHEMA)
+    if members is None or members.get("kind") != "device":
         return None
     try:
         return AwaitingDevice(*cast("list[str]", [members[name] for name in _FIELDS]))  # type: ignore[arg-type]  # it checks

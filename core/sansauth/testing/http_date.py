@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from sansauth.http_date import MONTHS
+
 __all__ = ["http_date"]
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _LAST = 253_402_300_799  # the last second of the year 9999, where both datetime and the format end
 
 
@@ -16,6 +17,6 @@ def http_date(seconds: float) -> str:
     # Not strftime: it speaks the process's locale. Clamped, because a sandbox's skew may be anything.
     moment = datetime.fromtimestamp(int(min(max(seconds, 0), _LAST)), UTC)
     return (
-        f"{_DAYS[moment.weekday()]}, {moment.day:02} {_MONTHS[moment.month - 1]} {moment.year:04} "
+        f"{_DAYS[moment.weekday()]}, {moment.day:02} {MONTHS[moment.month - 1]} {moment.year:04} "
         f"{moment.hour:02}:{moment.minute:02}:{moment.second:02} GMT"
     )
