@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import AsyncGenerator, Generator
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
-from sansauth.call import authorise, authorise_held, held_credentials, is_renewable, signs_every_body
+from sansauth.call import Remedy, authorise, authorise_held, held_credentials, learn, remedy, signs_every_body
 from sansauth.env import Env
 from sansauth.errors import LocalProtocolError
 from sansauth.http import FORM, Request
@@ -16,7 +16,7 @@ from sansauth.provider import Provider
 from sansauth_io import system_env
 from sansauth_io._client import Caller
 from sansauth_io._httpx_body import HttpxClient, Library, exact_url
-from sansauth_io._wire import authorization_of, refusal_seen, unhashable
+from sansauth_io._wire import CREDENTIALS, credentials_of, seen, unhashable
 
 if TYPE_CHECKING:
     import httpx
@@ -78,18 +78,28 @@ class ClientAuthFlows(Generic[RequestT, ResponseT]):
             await plain.aread()
         unsigned = _to_core(self._library, plain, self._client.caller)
         signed = await self._authorise(unsigned)
-        _apply(self._library, signed, plain)
-        response = cast("httpx.Response", (yield request))
-        # The answer to another request, which a redirect made, says nothing of our token.
-        if response.request is not plain or response.status_code != 401:
-            return
-        refused = refusal_seen(signed, 401, response.headers.get("date"), await response.aread())
-        if not self._is_renewable(refused):
-            return
-        renewed = await self._authorise(unsigned, refused)
-        if self._is_replayable(plain):
-            _apply(self._library, renewed, plain)
-            yield request
+        tried: set[Remedy | None] = {None}
+        while True:
+            _apply(self._library, signed, plain)
+            response = cast("httpx.Response", (yield request))
+            # The answer to another request, which a redirect made, says nothing of our token.
+            if response.request is not plain:
+                return
+            refused = await self._learned(signed, response)
+            mended = self._remedy(refused)
+            if mended in tried:
+                return
+            tried.add(mended)
+            signed = await self._authorise(unsigned, refused)
+            if not self._is_replayable(plain):
+                return
+
+    async def _learned(self, signed: Request, response: httpx.Response) -> Exchange:
+        content = await response.aread() if response.status_code == 401 else b""
+        exchange = seen(signed, response.status_code, response.headers.multi_items(), content)
+        if "dpop-nonce" in exchange.response.headers:
+            await self._client.run(learn(exchange))
+        return exchange
 
     async def _authorise(self, unsigned: Request, refused: Exchange | None = None) -> Request:
         caller = self._client.caller
@@ -97,9 +107,9 @@ class ClientAuthFlows(Generic[RequestT, ResponseT]):
             authorise(unsigned, caller.identity, provider=caller.provider, env=caller.env, refused=refused)
         )
 
-    def _is_renewable(self, refused: Exchange) -> bool:
+    def _remedy(self, refused: Exchange) -> Remedy | None:
         caller = self._client.caller
-        return is_renewable(refused, caller.identity, caller.provider, caller.env)
+        return remedy(refused, caller.identity, caller.provider, caller.env)
 
     def _is_replayable(self, request: httpx.Request) -> bool:
         try:
@@ -134,5 +144,7 @@ def _to_core(library: Library, request: httpx.Request, caller: Caller) -> Reques
 
 def _apply(library: Library, signed: Request, request: httpx.Request) -> None:
     """Put what was signed into the library's request."""
-    request.headers["authorization"] = authorization_of(signed)
+    for name in CREDENTIALS:
+        request.headers.pop(name, None)
+    request.headers.update(credentials_of(signed))
     request.url = exact_url(library, signed)

@@ -21,6 +21,7 @@ from sansauth.http import Headers, Request, Response
 from sansauth.oauth1.send import Exchange
 
 __all__ = [
+    "CREDENTIALS",
     "MAX_RESPONSE_BYTES",
     "READ_BYTES",
     "USER_AGENT",
@@ -28,8 +29,10 @@ __all__ = [
     "broken",
     "closed",
     "content_length",
+    "credentials_of",
     "in_handshake",
     "outgoing_headers",
+    "seen",
     "timed_out",
     "unhashable",
 ]
@@ -38,6 +41,8 @@ MAX_RESPONSE_BYTES = 10 * 1024 * 1024
 READ_BYTES = 65_536
 USER_AGENT = f"sansauth/{__version__}"
 
+CREDENTIALS = ("authorization", "dpop")
+_TELLING = frozenset({"date", "dpop-nonce", "www-authenticate"})
 _FRAMING = frozenset(
     {"connection", "content-length", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
 )
@@ -140,21 +145,25 @@ class Answer:
         return RemoteProtocolError(f"{self._origin}: {what} (status {self._status})")
 
 
-def refusal_seen(signed: Request, status: int, date: str | None, content: bytes) -> Exchange:
-    """An exchange of a user's own session, as far as it decides whether the request is authorised anew.
+def seen(signed: Request, status: int, headers: Iterable[tuple[str, str]], content: bytes) -> Exchange:
+    """An exchange of a user's own session, as far as it decides what is sent again, and how.
 
-    Of the headers only `Date`: the user may see the others as they are, but we would have to refuse some.
+    Of the headers only those that say so: the user may see the others as they are, but we would have to refuse some.
     """
-    known = {"date": date} if date is not None and date.isascii() and date.isprintable() else {}
-    return Exchange(signed, Response(status, known, content))
+    told = [(name, value) for name, value in headers if name.lower() in _TELLING and _fits(value)]
+    return Exchange(signed, Response(status, told, content))
 
 
-def authorization_of(signed: Request) -> str:
-    """What goes into the header of a user's own request; `LocalProtocolError` if the signature stands elsewhere."""
-    value = signed.headers.get("authorization")
-    if value is None:
+def credentials_of(signed: Request) -> dict[str, str]:
+    """What goes into the headers of a user's own request; `LocalProtocolError` if the signature stands elsewhere."""
+    found = {name: signed.headers[name] for name in CREDENTIALS if name in signed.headers}
+    if not found:
         raise LocalProtocolError("on a session of yours, a signature goes into the header; use a client's own methods")
-    return value
+    return found
+
+
+def _fits(value: str) -> bool:
+    return value.isascii() and value.isprintable()
 
 
 def unhashable() -> LocalProtocolError:

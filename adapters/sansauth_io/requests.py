@@ -20,7 +20,7 @@ from typing import Self, cast
 import requests
 from requests.auth import AuthBase
 
-from sansauth.call import authorise, authorise_held, held_credentials, is_renewable, signs_every_body
+from sansauth.call import Remedy, authorise, authorise_held, held_credentials, learn, remedy, signs_every_body
 from sansauth.effects import DEFAULT_TIMEOUTS, Timeouts
 from sansauth.env import Env
 from sansauth.http import FORM, Request
@@ -32,7 +32,7 @@ from sansauth_io import system_env
 from sansauth_io._client import Caller, SyncClient
 from sansauth_io._driver_sync import SyncDriver
 from sansauth_io._requests_transport import RequestsTransport
-from sansauth_io._wire import authorization_of, refusal_seen, unhashable
+from sansauth_io._wire import CREDENTIALS, credentials_of, seen, unhashable
 from sansauth_io.stores.protocol import Store
 
 __all__ = ["Auth", "Client"]
@@ -105,33 +105,39 @@ class _ClientAuth(AuthBase):
 
     def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
         unsigned = _to_core(r, self._client.caller)
-        signed = self._authorise(unsigned)
+        first = self._authorise(unsigned)
 
         def renew(response: requests.Response, **settings: object) -> requests.Response:
             # The answer to another request, which a redirect made, says nothing of our token.
-            if response.request is not r or response.status_code != 401:
+            if response.request is not r:
                 return response
-            refused = refusal_seen(signed, 401, response.headers.get("date"), response.content)
-            if not self._is_renewable(refused):
-                return response
-            renewed = self._authorise(unsigned, refused)
-            body = cast("object", r.body)
-            if not isinstance(body, (bytes, str, type(None))):
-                return response  # a stream, and it is used up
-            again = _apply(renewed, r.copy())
-            r.headers.pop("Authorization")  # a redirect's request would be made of `r`
-            response.close()
-            send = cast("Callable[..., requests.Response]", vars(response)["connection"].send)  # set by the adapter
-            second = send(again, **settings)
-            second.history.append(response)
-            return second
+            signed, tried = first, set[Remedy | None]({None})
+            while True:
+                refused = self._learned(signed, response)
+                mended = self._remedy(refused)
+                if mended in tried:
+                    return response
+                tried.add(mended)
+                signed = self._authorise(unsigned, refused)
+                body = cast("object", r.body)
+                if not isinstance(body, (bytes, str, type(None))):
+                    return response  # a stream, and it is used up
+                response = _send_again(_apply(signed, r.copy()), response, settings)
+                _drop(r)  # a redirect's request would be made of `r`
 
         _response_hooks(r).append(renew)
-        return _apply(signed, r)
+        return _apply(first, r)
 
-    def _is_renewable(self, refused: Exchange) -> bool:
+    def _learned(self, signed: Request, response: requests.Response) -> Exchange:
+        content = response.content if response.status_code == 401 else b""
+        exchange = seen(signed, response.status_code, response.headers.items(), content)
+        if "dpop-nonce" in exchange.response.headers:
+            self._client.run(learn(exchange))
+        return exchange
+
+    def _remedy(self, refused: Exchange) -> Remedy | None:
         caller = self._client.caller
-        return is_renewable(refused, caller.identity, caller.provider, caller.env)
+        return remedy(refused, caller.identity, caller.provider, caller.env)
 
     def _authorise(self, unsigned: Request, refused: Exchange | None = None) -> Request:
         caller = self._client.caller
@@ -159,7 +165,8 @@ def _to_core(prepared: requests.PreparedRequest, caller: Caller) -> Request:
 
 def _apply(signed: Request, prepared: requests.PreparedRequest) -> requests.PreparedRequest:
     prepared.url = signed.url  # what is signed is what is sent
-    prepared.headers["Authorization"] = authorization_of(signed)
+    _drop(prepared)
+    prepared.headers.update({name.title(): value for name, value in credentials_of(signed).items()})
     _response_hooks(prepared).append(_drop_credentials)
     return prepared
 
@@ -172,4 +179,19 @@ def _drop_credentials(response: requests.Response, **_: object) -> None:
     # requests copies the answered request for the next one, and keeps Authorization on the same host: there the
     # signature would be of another URL, and a redirect is not followed with credentials anyway.
     if response.is_redirect:
-        response.request.headers.pop("Authorization", None)
+        _drop(response.request)
+
+
+def _drop(prepared: requests.PreparedRequest) -> None:
+    for name in CREDENTIALS:
+        prepared.headers.pop(name, None)
+
+
+def _send_again(
+    again: requests.PreparedRequest, refused: requests.Response, settings: dict[str, object]
+) -> requests.Response:
+    refused.close()
+    send = cast("Callable[..., requests.Response]", vars(refused)["connection"].send)  # set by the adapter
+    response = send(again, **settings)
+    response.history.extend([*refused.history, refused])
+    return response

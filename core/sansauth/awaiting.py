@@ -52,6 +52,8 @@ class AwaitingUser:
     """By what the callback names this login: OAuth 1.0a's request token, OAuth 2's `state`."""
     secret: str
     """What shows at the end that it was begun here: the request token's secret, OAuth 2's code verifier."""
+    dpop_key: str | None = None
+    """The private key that the tokens will be bound to (RFC 9449 section 10); None if to none."""
 
     def __post_init__(self) -> None:
         for name in ("url", "provider", "callback", "reference", "secret"):
@@ -63,10 +65,16 @@ class AwaitingUser:
         parse_url(self.url)  # a user is sent there: it must not be a `javascript:` that somebody put into a session
         object.__setattr__(self, "reference", Secret(self.reference))
         object.__setattr__(self, "secret", Secret(self.secret))
+        if self.dpop_key is not None:
+            _require_text("dpop_key", self.dpop_key, empty=False)
+            object.__setattr__(self, "dpop_key", Secret(self.dpop_key))
 
     def to_json(self) -> str:
         """The login as text, with its secret in it; `from_json` reads it, in another process too."""
-        return json.dumps({"schema": SCHEMA} | {name: getattr(self, name) for name in _FIELDS}, separators=(",", ":"))
+        record = {"schema": SCHEMA} | {name: getattr(self, name) for name in _FIELDS}
+        if self.dpop_key is not None:
+            record["dpop_key"] = self.dpop_key
+        return json.dumps(record, separators=(",", ":"))
 
     @staticmethod
     def from_json(row: str | bytes) -> AwaitingUser:
@@ -139,8 +147,8 @@ def _read(row: object) -> AwaitingUser | None:
     if members is None:
         return None
     try:
-        return AwaitingUser(*cast("list[str]", [members[name] for name in _FIELDS]))  # type: ignore[arg-type]  # it checks
-    except (KeyError, InvalidParameter, InvalidURL):
+        return AwaitingUser(*cast("list[str]", [members.get(name) for name in (*_FIELDS, "dpop_key")]))  # type: ignore[arg-type]  # it checks
+    except (InvalidParameter, InvalidURL):
         return None
 
 

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
 from sansauth.effects import Send, Steps, Timeouts, operation
 from sansauth.env import Env
-from sansauth.errors import ApiError, InvalidOrExpiredToken, UnsupportedAuthentication, WrongIdentity
+from sansauth.errors import ApiError, InvalidOrExpiredToken, InvalidProof, UnsupportedAuthentication, WrongIdentity
 from sansauth.http import Request, Response
 from sansauth.identity import App, Bearer, Identity, OAuth1User, OAuth2Client, OAuth2User
 from sansauth.lifecycle import app_bearer
 from sansauth.oauth1.send import Exchange, learn_clock_skew, sign_at_once, sign_timely, told_time
-from sansauth.oauth2.bearing import bear
+from sansauth.oauth2.bearing import bear, issued_token
+from sansauth.oauth2.dpop import DPoPKey, asks_for_nonce, keep_nonce, prove, told_nonce, with_proof
 from sansauth.oauth2.lifecycle import oauth2_tokens
 from sansauth.provider import Provider
 from sansauth.refusal import read_refusal
+from sansauth.tokens import OAuth2Tokens
 
 __all__ = [
+    "Remedy",
     "authorise",
     "authorise_held",
     "call",
     "held_credentials",
-    "is_renewable",
     "judge",
+    "learn",
+    "remedy",
     "require_identity",
     "signs_every_body",
 ]
+
+Remedy: TypeAlias = Literal["timestamp", "nonce", "token"]
+"""What of a refused request can be replaced."""
 
 _NOT_MODIFIED = 304
 
@@ -35,18 +44,22 @@ def call(
     """Send `request` as `identity`, and return the answer if it is a success.
 
     `OAuth1User` signs (RFC 5849); `Bearer` and `App` bear their token (RFC 6750), and an `App` without one fetches it
-    once, or signs with the consumer's credentials alone if the provider has no `app_token` endpoint. When the service
-    says that the app's own fetched token is invalid, a new one is fetched, once; when it says that a signature's
-    timestamp is out of range, its clock is learned and the request signed again, once. Raises `ApiError` for a refusal,
-    `ForeignHost` before anything is sent to a host that is not the provider's.
+    once, or signs with the consumer's credentials alone if the provider has no `app_token` endpoint. An `OAuth2User` or
+    `OAuth2Client` bears its tokens, or proves to have the key they are bound to (RFC 9449), and has them renewed when
+    they are due. What the service refuses and `remedy` can mend is mended and sent again, once for each remedy: a token
+    is replaced, a clock or a nonce learned. Raises `ApiError` for a refusal, `ForeignHost` before anything is sent to a
+    host that is not the provider's.
     """
-    signed = yield from authorise(request, identity, provider=provider, env=env)
-    response = yield from Send(signed, timeouts)
-    refused = Exchange(signed, response)
-    if is_renewable(refused, identity, provider, env):
-        signed = yield from authorise(request, identity, provider=provider, env=env, refused=refused)
-        response = yield from Send(signed, timeouts)
-    return judge(response, identity, provider, request=signed)
+    refused: Exchange | None = None
+    tried: set[Remedy | None] = {None}
+    while True:
+        sent = yield from authorise(request, identity, provider=provider, env=env, refused=refused)
+        refused = Exchange(sent, (yield from Send(sent, timeouts)))
+        yield from learn(refused)
+        mended = remedy(refused, identity, provider, env)
+        if mended in tried:
+            return judge(refused.response, identity, provider, request=sent)
+        tried.add(mended)
 
 
 @operation
@@ -55,17 +68,18 @@ def authorise(
 ) -> Steps[Request]:
     """The request with the identity's credentials, fetched if they must be, and by the service's clock if it is known.
 
-    `refused` is what the service refused, if `is_renewable` said so: its token is replaced, or its timestamp.
+    `refused` is what the service refused, if there is a `remedy` for it, which is then applied.
     """
     provider.admit(request)
-    stale = None if refused is None else (refused.request.headers.get("authorization") or "").removeprefix("Bearer ")
+    mended = None if refused is None else remedy(refused, identity, provider, env)
+    stale = _token_of(refused) if mended == "token" else None
     match _signer_of(identity, provider):
         case None if isinstance(identity, App):
             token = yield from app_bearer(identity, provider, rejected=stale)
             return bear(request, token)
         case None if isinstance(identity, OAuth2User | OAuth2Client):
             tokens = yield from oauth2_tokens(identity, provider, env, rejected=stale)
-            return bear(request, tokens.access_token)
+            return (yield from _bear_tokens(request, tokens, provider, env, refused if mended == "nonce" else None))
         case None:
             return authorise_held(request, identity, provider=provider, env=env)
         case signer:
@@ -73,6 +87,30 @@ def authorise(
             if theirs is not None:
                 yield from learn_clock_skew(theirs, provider, env)
             return (yield from sign_timely(request, signer, provider=provider, env=env))
+
+
+@operation
+def _bear_tokens(
+    request: Request, tokens: OAuth2Tokens, provider: Provider, env: Env, refused: Exchange | None
+) -> Steps[Request]:
+    token = issued_token(tokens.access_token)
+    if tokens.dpop_key is None:
+        return bear(request, token)
+    key = DPoPKey(tokens.dpop_key)
+    if refused is None:
+        return (yield from prove(request, key, provider=provider, env=env, access_token=token))
+    return with_proof(request, key, env=env, nonce=told_nonce(refused.response), access_token=token)
+
+
+def _token_of(refused: Exchange | None) -> str:
+    return "" if refused is None else (refused.request.headers.get("authorization") or "").partition(" ")[2]
+
+
+@operation
+def learn(exchange: Exchange) -> Steps[None]:
+    """Keep what any answer tells for the requests after it: the nonce of the next proof (RFC 9449 section 8.2)."""
+    if "dpop" in exchange.request.headers:
+        yield from keep_nonce(exchange)
 
 
 def authorise_held(request: Request, identity: Identity, *, provider: Provider, env: Env) -> Request:
@@ -126,22 +164,26 @@ def require_identity(identity: object) -> None:
         raise WrongIdentity(f"a call is made as App, Bearer or OAuth1User, not as {type(identity).__name__}")
 
 
-def is_renewable(refused: Exchange, identity: Identity, provider: Provider, env: Env) -> bool:
-    """Whether the answer refuses what this identity can replace.
+def remedy(refused: Exchange, identity: Identity, provider: Provider, env: Env) -> Remedy | None:
+    """What of a request that was refused this identity can replace before it is sent again; None for nothing.
 
-    That is an app's own token, fetched, now invalid; a token of OAuth 2 (X says no more than 401 of one that has
-    expired); and a signature's timestamp, if the answer tells the time.
+    That is a signature's timestamp, if the answer tells the time; an app's own token, fetched, now invalid; a token of
+    OAuth 2 (X says no more than 401 of one that has expired); the nonce of its proof, if the answer tells another.
     """
+    answer = refused.response
     if _signer_of(identity, provider) is not None:
-        return told_time(refused, provider, env) is not None
+        return "timestamp" if told_time(refused, provider, env) is not None else None
+    if answer.status != 401:
+        return None
     match identity:
         case App(bearer_token=None):
-            answer = refused.response
-            return answer.status == 401 and isinstance(read_refusal(answer, provider), InvalidOrExpiredToken)
+            return "token" if isinstance(read_refusal(answer, provider), InvalidOrExpiredToken) else None
         case OAuth2User() | OAuth2Client():
-            return refused.response.status == 401
+            if "dpop" in refused.request.headers and asks_for_nonce(answer, provider):
+                return "nonce"
+            return None if isinstance(read_refusal(answer, provider), InvalidProof) else "token"
         case _:
-            return False
+            return None
 
 
 def judge(response: Response, identity: Identity, provider: Provider, *, request: Request) -> Response:

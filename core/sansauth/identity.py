@@ -69,6 +69,8 @@ class OAuth2Client:
 
     `auth` is its one way to authenticate, used at every endpoint alike; by default "client_secret_basic" with a secret,
     "private_key_jwt" with a private key (PEM text; `key_id` names it to the service), else "none", a public client.
+    `dpop_bound_access_tokens` binds every token it gets to a key that is made for it and kept with it (RFC 9449;
+    extra `jose`).
     """
 
     client_id: str
@@ -77,6 +79,7 @@ class OAuth2Client:
     auth: ClientAuth | None = None
     private_key: str | None = None
     key_id: str | None = None
+    dpop_bound_access_tokens: bool = False
 
     def __post_init__(self) -> None:
         _require("OAuth2Client", "client_id", self.client_id)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from sansauth.encoding import quote
-from sansauth.errors import StoreError
+from sansauth.errors import InvalidParameter, StoreError
 from sansauth.identity import OAuth2Client, OAuth2User
 from sansauth.provider import Provider
 from sansauth.secret import Secret
@@ -23,7 +23,8 @@ LEEWAY_SHARE = 0.1  # of its life, at most: a token that was just issued is alwa
 class OAuth2Tokens:
     """What a token endpoint issued (RFC 6749 section 5.1). Times are Unix seconds; None where the service was silent.
 
-    `scopes` are those that were granted, which may be others than were asked for; `require_scopes` insists.
+    `scopes` are those that were granted, which may be others than were asked for; `require_scopes` insists. `dpop_key`
+    is the private key that tokens of type "DPoP" are bound to, and of no use without (RFC 9449; `DPoPKey.private_key`).
     """
 
     access_token: str
@@ -33,12 +34,15 @@ class OAuth2Tokens:
     refresh_token: str | None = None
     scopes: tuple[str, ...] | None = None
     id_token: str | None = None
+    dpop_key: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("access_token", "refresh_token", "id_token"):
+        for name in ("access_token", "refresh_token", "id_token", "dpop_key"):
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, Secret(value))
+        if (self.token_type.lower() == "dpop") != (self.dpop_key is not None):
+            raise InvalidParameter('tokens of token_type "DPoP" have a dpop_key, and no other tokens have one')
 
     def is_due(self, now: float) -> bool:
         """Whether it is time for new ones: shortly before they expire, and never just after they were issued."""
@@ -54,6 +58,8 @@ class OAuth2Tokens:
     def to_bytes(self) -> bytes:
         """The record as the store keeps it."""
         record = {"schema": SCHEMA, "kind": "oauth2-tokens", **{name: getattr(self, name) for name in _TOKEN_FIELDS}}
+        if self.dpop_key is not None:
+            record["dpop_key"] = self.dpop_key
         return json.dumps(record, separators=(",", ":")).encode()
 
     @staticmethod
@@ -107,7 +113,10 @@ def _read_tokens(data: bytes) -> OAuth2Tokens | None:
             if not all(isinstance(scope, str) for scope in scopes or ()):
                 return None
             granted = None if scopes is None else tuple(cast("list[str]", scopes))
-            return OAuth2Tokens(access, kind, issued, expires, refresh, granted, identity)
+            key = members.get("dpop_key")
+            if not isinstance(key, str | None) or (kind.lower() == "dpop") != (key is not None):
+                return None
+            return OAuth2Tokens(access, kind, issued, expires, refresh, granted, identity, key)
         case _:
             return None
 

@@ -25,6 +25,7 @@ from sansauth import (
     Response,
     Save,
     Send,
+    Sleep,
     State,
     Stored,
 )
@@ -74,6 +75,7 @@ class Script:
     while_waiting: Callable[[Script], None] = lambda script: None
     log: list[str] = field(default_factory=list)
     sent: list[Request] = field(default_factory=list)
+    slept: list[float] = field(default_factory=list)
 
     def run(self, operation: Operation[T] | Steps[T]) -> T:
         return self._drive(Flow(operation), depth=0)
@@ -102,10 +104,12 @@ class Script:
                 return self.records.get(key)
             case Save(key, data, expected):
                 return self.save(key, data, expected)
+            case Sleep(seconds):
+                self.slept.append(seconds)
+                return None
             case Exclusive():
                 self.while_waiting(self)
                 return self._drive(flow.body(), depth + 1)
-        raise AssertionError(f"no script for {effect!r}")
 
     def save(self, key: str, data: bytes | None, expected: int | None) -> int:
         stored = self.records.get(key)

@@ -29,8 +29,8 @@ from sansauth.call import (
     authorise_held,
     call,
     held_credentials,
-    is_renewable,
     judge,
+    remedy,
     require_identity,
     signs_every_body,
 )
@@ -189,7 +189,7 @@ class TestRenewal:
         ],
     )
     def test_no_other_answer_renews(self, response: Response) -> None:
-        assert not is_renewable(Exchange(REQUEST, response), APP, X, ENV)
+        assert remedy(Exchange(REQUEST, response), APP, X, ENV) is None
         script = Script([response], stored("old"))
         with pytest.raises(errors.ApiError):
             script.run(call(REQUEST, APP, provider=X, env=ENV))
@@ -237,13 +237,13 @@ class TestAWrongClock:
 
     @pytest.mark.parametrize("identity", [BEARER, App("CK", "CS", "given"), APP])
     def test_who_signs_nothing_learns_nothing(self, identity: Identity) -> None:
-        assert not is_renewable(Exchange(REQUEST, self.LATE), identity, X, ENV)
+        assert remedy(Exchange(REQUEST, self.LATE), identity, X, ENV) is None
         script = Script([self.LATE], stored("old"))
         with pytest.raises(errors.TimestampOutOfRange):
             script.run(call(REQUEST, identity, provider=X, env=ENV))
 
     def test_without_a_date_there_is_nothing_to_learn(self) -> None:
-        assert not is_renewable(Exchange(REQUEST, refusal_answer(401, 135)), USER, X, ENV)
+        assert remedy(Exchange(REQUEST, refusal_answer(401, 135)), USER, X, ENV) is None
         script = Script([refusal_answer(401, 135)])
         with pytest.raises(errors.TimestampOutOfRange):
             script.run(call(REQUEST, USER, provider=X, env=ENV))
@@ -288,7 +288,7 @@ class TestTwoLegged:
         assert bearers(script) == ["fetch", "new"]
 
     def test_a_refused_token_is_nothing_that_it_could_renew(self) -> None:
-        assert not is_renewable(Exchange(self.PRODUCTS, GONE), APP, self.SHOP, ENV)
+        assert remedy(Exchange(self.PRODUCTS, GONE), APP, self.SHOP, ENV) is None
 
     def test_the_hint_says_how_the_call_was_made(self) -> None:
         with pytest.raises(errors.UnsupportedAuthentication, match=r"as an App \(signed, without a user\)"):
@@ -317,7 +317,7 @@ class TestAuthorise:
     def test_a_rejected_request_is_authorised_anew(self) -> None:
         script = Script([token_answer("new")], stored("old"))
         refused = Exchange(REQUEST.with_header("authorization", "Bearer old"), GONE)
-        assert is_renewable(refused, APP, X, ENV)
+        assert remedy(refused, APP, X, ENV) == "token"
         authorised = script.run(authorise(REQUEST, APP, provider=X, env=ENV, refused=refused))
         assert authorised.headers["authorization"] == "Bearer new"
 

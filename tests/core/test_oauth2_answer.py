@@ -48,10 +48,21 @@ class TestSuccess:
         assert all(isinstance(one, Secret) for one in (tokens.access_token, tokens.refresh_token, tokens.id_token))
 
     @pytest.mark.parametrize(
-        ("said", "kind"), [("bearer", "Bearer"), ("BEARER", "Bearer"), ("DPoP", "DPoP"), ("dpop", "DPoP")]
+        ("said", "kind", "key"),
+        [("bearer", "Bearer", None), ("BEARER", "Bearer", None), ("DPoP", "DPoP", "{}"), ("dpop", "DPoP", "{}")],
     )
-    def test_the_type_of_token_whatever_its_case(self, said: str, kind: str) -> None:
-        assert read({"token_type": said}).token_type == kind
+    def test_the_type_of_token_whatever_its_case(self, said: str, kind: str, key: str | None) -> None:
+        tokens = read({"token_type": said}, dpop_key=key)
+        assert (tokens.token_type, tokens.dpop_key) == (kind, key)
+
+    @pytest.mark.parametrize(
+        ("said", "key", "why"), [("DPoP", None, "without a proof"), ("Bearer", "{}", "leave dpop_bound_access_tokens")]
+    )
+    def test_a_token_is_bound_to_the_key_that_was_proved_and_to_no_other(
+        self, said: str, key: str | None, why: str
+    ) -> None:
+        with pytest.raises(errors.RemoteProtocolError, match=why):
+            read({"token_type": said}, dpop_key=key)
 
     def test_without_scopes_those_asked_for_were_granted(self) -> None:
         assert read({}, asked=iter(["a"])).scopes == ("a",)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from sansauth import App, Identity, Provider, Request, Response, Stored, errors
-from sansauth.call import authorise, authorise_held, call, held_credentials, is_renewable
+from sansauth.call import authorise, authorise_held, call, held_credentials, remedy
 from sansauth.identity import OAuth2Client, OAuth2User
 from sansauth.oauth1.send import Exchange
 from sansauth.provider import Endpoints
@@ -73,7 +73,7 @@ def test_a_refusal_of_another_kind_refreshes_nothing() -> None:
     script = Script([json_answer(403, {"title": "Forbidden", "status": 403})], stored(FRESH))
     with pytest.raises(errors.Forbidden):
         run(script)
-    assert not is_renewable(Exchange(REQUEST, Response(403)), USER, X, ENV)
+    assert remedy(Exchange(REQUEST, Response(403)), USER, X, ENV) is None
 
 
 def test_a_user_without_tokens_has_to_log_in() -> None:

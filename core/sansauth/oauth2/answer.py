@@ -30,13 +30,17 @@ def parse_tokens(
     request: Request | None = None,
     previous: OAuth2Tokens | None = None,
     asked: Iterable[str] | None = None,
+    dpop_key: str | None = None,
 ) -> OAuth2Tokens:
     """Read tokens (RFC 6749 section 5.1). `now`, in Unix seconds, is when they were issued.
 
     `previous` are the tokens that were refreshed: what the answer leaves out (refresh token, scopes, id_token) stays as
-    it was (section 6). `asked` are the scopes that were asked for; an answer without `scope` grants them. Raises the
-    `ApiError` of a refusal, and `RemoteProtocolError` for a success that is none.
+    it was (section 6). `asked` are the scopes that were asked for; an answer without `scope` grants them. `dpop_key` is
+    the private key that the request proved to have: the tokens must then be bound to it (RFC 9449 section 5).
+
+    Raises the `ApiError` of a refusal, and `RemoteProtocolError` for a success that is none.
     """
+    dpop_key = None if dpop_key is None else Secret(dpop_key)
     answer = success_object(response, provider, request=request)
     access, kind = _optional(answer.get("access_token")), _type(answer.get("token_type"))
     refresh, identity = _optional(answer.get("refresh_token")), _optional(answer.get("id_token"))
@@ -53,6 +57,8 @@ def parse_tokens(
         raise RemoteProtocolError(
             f"{provider.name} answered {response.status} without a token_type that is known ({', '.join(_TYPES)})"
         )
+    if (kind == "DPoP") != (dpop_key is not None):
+        raise RemoteProtocolError(_unbound(provider, kind))
     if scopes is None:
         scopes = tuple(asked) if asked is not None else previous.scopes if previous is not None else None
     return OAuth2Tokens(
@@ -63,6 +69,7 @@ def parse_tokens(
         refresh_token=refresh or (previous.refresh_token if previous is not None else None),
         scopes=scopes,
         id_token=identity or (previous.id_token if previous is not None else None),
+        dpop_key=dpop_key,
     )
 
 
@@ -88,6 +95,15 @@ def read_scopes(value: object) -> tuple[str, ...] | None:
     if isinstance(value, list):
         return tuple(str(one) for one in cast("list[object]", value) if isinstance(one, str) and one) or None
     return None
+
+
+def _unbound(provider: Provider, kind: str) -> str:
+    if kind == "DPoP":
+        return f"{provider.name} issued a DPoP token for a request without a proof: to whose key would it be bound?"
+    return (
+        f"{provider.name} issued a {kind} token for a request with a DPoP proof; if it does not bind tokens to keys, "
+        "leave dpop_bound_access_tokens out"
+    )
 
 
 def _type(value: object) -> str | None:

@@ -31,7 +31,7 @@ from sansauth.identity import OAuth2Client
 from sansauth.oauth2.answer import read_expires_in
 from sansauth.oauth2.app_only import success_object
 from sansauth.oauth2.client_auth import build_client_request
-from sansauth.oauth2.grants import join_scopes, listed, request_tokens
+from sansauth.oauth2.grants import join_scopes, listed, proof_key, request_tokens
 from sansauth.provider import Provider
 from sansauth.secret import Secret
 from sansauth.tokens import OAuth2Tokens
@@ -209,7 +209,8 @@ def finish_device_login(
     if login.provider != provider.origin:
         raise ForeignCallback(f"this login was begun at {login.provider}, not at {provider.origin}")
     grant: list[tuple[str, Value]] = [("grant_type", _DEVICE_CODE), ("device_code", login.device_code)]
-    interval = login.interval
+    interval, key = login.interval, proof_key(client, env)
+    asking = request_tokens(client, grant, provider=provider, env=env, asked=login.scopes, dpop_key=key)
     while True:
         left = login.expires_at - env.clock()
         if left > 0:
@@ -217,7 +218,7 @@ def finish_device_login(
         if env.clock() >= login.expires_at:
             raise LoginExpired("the user did not decide in time, and the login has expired; begin another")
         try:
-            return (yield from request_tokens(client, grant, provider=provider, env=env, asked=login.scopes))
+            return (yield from asking)
         except SlowDown:
             interval += INTERVAL_SECONDS
         except AuthorizationPending:

@@ -29,7 +29,9 @@ __all__ = [
     "access_token_hash",
     "asks_for_nonce",
     "dpop_nonce_key",
+    "keep_nonce",
     "proof",
+    "prove",
     "send_with_proof",
     "told_nonce",
     "with_proof",
@@ -124,17 +126,27 @@ def send_with_proof(
     provider's.
     """
     access_token = None if access_token is None else Secret(access_token)
+    sent = yield from prove(request, key, provider=provider, env=env, access_token=access_token)
+    exchange = Exchange(sent, (yield from Send(sent, timeouts)))
+    yield from keep_nonce(exchange)
+    if not asks_for_nonce(exchange.response, provider):
+        return exchange
+    request, told = provider.admit(request if again is None else again()), told_nonce(exchange.response)
+    sent = with_proof(request, key, env=env, nonce=told, access_token=access_token)
+    exchange = Exchange(sent, (yield from Send(sent, timeouts)))
+    yield from keep_nonce(exchange)
+    return exchange
+
+
+@operation
+def prove(
+    request: Request, key: DPoPKey, *, provider: Provider, env: Env, access_token: str | None = None
+) -> Steps[Request]:
+    """The request with its proof, which holds the nonce that its origin told last, if it told one."""
+    access_token = None if access_token is None else Secret(access_token)
     stored = yield from Load(dpop_nonce_key(provider.admit(request)))
     nonce = None if stored is None else Secret(stored.data.decode())
-    sent = with_proof(request, key, env=env, nonce=nonce, access_token=access_token)
-    response = yield from Send(sent, timeouts)
-    yield from _keep_nonce(sent, response)
-    if asks_for_nonce(response, provider):
-        request = provider.admit(request if again is None else again())
-        sent = with_proof(request, key, env=env, nonce=told_nonce(response), access_token=access_token)
-        response = yield from Send(sent, timeouts)
-        yield from _keep_nonce(sent, response)
-    return Exchange(sent, response)
+    return with_proof(request, key, env=env, nonce=nonce, access_token=access_token)
 
 
 def told_nonce(response: Response) -> Secret | None:
@@ -160,11 +172,12 @@ def dpop_nonce_key(request: Request) -> str:
 
 
 @operation
-def _keep_nonce(request: Request, response: Response) -> Steps[None]:
-    told = told_nonce(response)
+def keep_nonce(exchange: Exchange) -> Steps[None]:
+    """Keep the nonce that the answer tells, if it tells one, for the next proofs to the same origin (section 8.2)."""
+    told, key = told_nonce(exchange.response), dpop_nonce_key(exchange.request)
     if told is None:
         return
-    stored = yield from Load(dpop_nonce_key(request))
+    stored = yield from Load(key)
     if stored is None or stored.data != told.encode():
         with contextlib.suppress(Conflict):  # another call was told one at the same time, which is as good
-            yield from Save(dpop_nonce_key(request), told.encode(), stored.version if stored is not None else None)
+            yield from Save(key, told.encode(), stored.version if stored is not None else None)

@@ -13,9 +13,11 @@ from sansauth.effects import Send, Steps, operation
 from sansauth.encoding import Value
 from sansauth.env import Env
 from sansauth.errors import InvalidParameter, LocalProtocolError, RemoteProtocolError
+from sansauth.http import Request
 from sansauth.identity import OAuth2Client
 from sansauth.oauth2.answer import parse_tokens
 from sansauth.oauth2.client_auth import build_client_request
+from sansauth.oauth2.dpop import DPoPKey, send_with_proof
 from sansauth.provider import Provider
 from sansauth.secret import Secret
 from sansauth.tokens import OAuth2Tokens
@@ -27,6 +29,7 @@ __all__ = [
     "grant_by_jwt",
     "join_scopes",
     "listed",
+    "proof_key",
     "refresh",
     "request_tokens",
     "require_scopes",
@@ -47,16 +50,44 @@ def request_tokens(
     env: Env,
     previous: OAuth2Tokens | None = None,
     asked: Iterable[str] | None = None,
+    dpop_key: DPoPKey | None = None,
 ) -> Steps[OAuth2Tokens]:
     """Trade any grant for tokens: the client authenticates, `grant` are the form's other parameters.
 
-    What every grant here does, and what a grant of your own does; `previous` and `asked` as in `parse_tokens`. Raises
-    the `ApiError` of a refusal (`InvalidGrant`, `InvalidClient`, `InvalidScope`, ...).
+    What every grant here does, and what a grant of your own does; `previous` and `asked` as in `parse_tokens`. The
+    tokens are bound to `dpop_key`, by default to that of `previous`, and to a new one if the client says that all its
+    tokens are. Raises the `ApiError` of a refusal (`InvalidGrant`, `InvalidClient`, `InvalidScope`, ...).
     """
     now = env.clock()  # before the request: a token that seems older than it is is renewed in time
-    request = build_client_request(provider.endpoint("token"), grant, client, provider, env)
-    response = yield from Send(request)
-    return parse_tokens(response, provider, now=now, request=request, previous=previous, asked=asked)
+    grant = tuple(grant)
+
+    def build() -> Request:
+        return build_client_request(provider.endpoint("token"), grant, client, provider, env)
+
+    key = dpop_key or _key_of(previous) or proof_key(client, env)
+    if key is None:
+        request = build()
+        response = yield from Send(request)
+    else:
+        request, response = yield from send_with_proof(build(), key, provider=provider, env=env, again=build)
+    return parse_tokens(
+        response,
+        provider,
+        now=now,
+        request=request,
+        previous=previous,
+        asked=asked,
+        dpop_key=None if key is None else key.private_key,
+    )
+
+
+def proof_key(client: OAuth2Client, env: Env) -> DPoPKey | None:
+    """A new key, if the client wants its tokens bound to one (RFC 9449 section 5.2)."""
+    return DPoPKey.generate(env) if client.dpop_bound_access_tokens else None
+
+
+def _key_of(tokens: OAuth2Tokens | None) -> DPoPKey | None:
+    return None if tokens is None or tokens.dpop_key is None else DPoPKey(tokens.dpop_key)
 
 
 @operation
@@ -69,6 +100,7 @@ def exchange_code(
     env: Env,
     redirect_uri: str | None = None,
     asked: Iterable[str] | None = None,
+    dpop_key: DPoPKey | None = None,
 ) -> Steps[OAuth2Tokens]:
     """Trade an authorization code and its PKCE verifier (RFC 6749 section 4.1.3, RFC 7636 section 4.5)."""
     code, verifier = Secret(code), Secret(verifier)
@@ -78,7 +110,7 @@ def exchange_code(
         ("redirect_uri", redirect_uri or client.redirect_uri),
         ("code_verifier", verifier),
     ]
-    return (yield from request_tokens(client, grant, provider=provider, env=env, asked=asked))
+    return (yield from request_tokens(client, grant, provider=provider, env=env, asked=asked, dpop_key=dpop_key))
 
 
 @operation

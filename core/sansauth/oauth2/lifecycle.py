@@ -6,7 +6,7 @@ import re
 
 from sansauth.effects import Exclusive, Load, Save, Steps, Stored, operation
 from sansauth.env import Env
-from sansauth.errors import ApiError, LoginRequired, TransportError
+from sansauth.errors import ApiError, LoginRequired, RemoteProtocolError, TransportError
 from sansauth.identity import OAuth2Client, OAuth2User
 from sansauth.oauth2.grants import client_credentials, refresh
 from sansauth.provider import Provider
@@ -77,7 +77,7 @@ def _refreshed(
         if lives and error.retryable:
             return tokens  # trouble of the service's is no logout, and the old token still serves
         raise
-    except TransportError:
+    except (TransportError, RemoteProtocolError):
         if lives:
             return tokens
         raise

@@ -30,7 +30,8 @@ from sansauth.http import Request, Response, build_request
 from sansauth.identity import OAuth2Client
 from sansauth.oauth2.app_only import success_object
 from sansauth.oauth2.client_auth import build_client_request
-from sansauth.oauth2.grants import exchange_code, join_scopes, listed
+from sansauth.oauth2.dpop import DPoPKey
+from sansauth.oauth2.grants import exchange_code, join_scopes, listed, proof_key
 from sansauth.oauth2.pkce import code_challenge, code_verifier
 from sansauth.provider import Provider
 from sansauth.secret import Secret
@@ -54,8 +55,11 @@ _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[\x21-\x22\x24-\x7E]+")  # RFC
 _WEB = re.compile(r"https?:", re.IGNORECASE)
 _CODE = re.compile(r"[\x20-\x21\x23-\x5B\x5D-\x7E]{1,80}")  # RFC 6749 section 4.1.2.1: of an error
 _OURS = frozenset(
-    {"response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method", "nonce"}
-)
+    {
+        "response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method",
+        "nonce", "dpop_jkt",
+    }
+)  # fmt: skip
 
 
 # --- begin -----------------------------------------------------------------------------------------------------------
@@ -85,8 +89,10 @@ def begin_login(
     if not isinstance(client, OAuth2Client):  # pyright: ignore[reportUnnecessaryIsInstance]  # without a checker
         raise WrongIdentity(f"OAuth 2 logs users in for an OAuth2Client, not for a {type(client).__name__}")
     back = _redirect_uri(redirect_uri or client.redirect_uri, provider)
-    state, verifier = Secret(env.nonce()), code_verifier(env)
+    state, verifier, key = Secret(env.nonce()), code_verifier(env), proof_key(client, env)
     asked = _asked(client, listed(scopes), back, state, verifier, provider)
+    if key is not None:
+        asked.append(("dpop_jkt", key.thumbprint))  # RFC 9449 section 10: the code too is of use only with the key
     page = build_request("GET", provider.endpoint("authorization"), params=[*asked, *_further(parameters)])
     expires_at = env.clock() + lifetime
     if push or provider.quirks.pushes_requests:
@@ -104,6 +110,7 @@ def begin_login(
         callback=back,
         reference=state,
         secret=verifier,
+        dpop_key=None if key is None else key.private_key,
     )
 
 
@@ -207,7 +214,14 @@ def _exchange(
     client: OAuth2Client, awaiting: AwaitingUser, code: Secret, asked: list[str] | None, *, provider: Provider, env: Env
 ) -> Steps[OAuth2Tokens]:
     tokens = yield from exchange_code(
-        client, code, awaiting.secret, provider=provider, env=env, redirect_uri=awaiting.callback, asked=asked
+        client,
+        code,
+        awaiting.secret,
+        provider=provider,
+        env=env,
+        redirect_uri=awaiting.callback,
+        asked=asked,
+        dpop_key=None if awaiting.dpop_key is None else DPoPKey(awaiting.dpop_key),
     )
     if tokens.id_token is not None and provider.endpoints.jwks is not None:
         from sansauth.oauth2.id_token import verify_id_token  # PyJWT and cryptography, for those who need them
