@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import (
     TYPE_CHECKING,
     Concatenate,
@@ -22,24 +21,22 @@ from typing import (
 )
 
 from sansauth.awaiting import AwaitingUser, handed_in
-from sansauth.call import call, require_identity
+from sansauth.call import call
 from sansauth.callback import brought_back
 from sansauth.effects import Operation, Steps, Timeouts, operation
 from sansauth.encoding import Params, Value
-from sansauth.env import Env
-from sansauth.errors import InvalidURL, LocalProtocolError, WrongIdentity
+from sansauth.errors import InvalidURL, LocalProtocolError
 from sansauth.http import HeaderFields, Headers, Response, build_request
-from sansauth.identity import App, Identity, OAuth1User, OAuth2Client, OAuth2User, app_of
+from sansauth.identity import App, Identity, OAuth1User, OAuth2User, app_of
 from sansauth.oauth1.credentials import TokenCredentials
-from sansauth.oauth2.lifecycle import adopt
-from sansauth.provider import Provider
 from sansauth.secret import Secret
-from sansauth.tokens import OAuth2Tokens
 from sansauth.x.access_token import invalidate_access_token
 from sansauth.x.bearer_token import invalidate_and_forget, obtain_and_keep
 from sansauth.x.login import begin_login, finish_login
 from sansauth.x.reverse_auth import reverse_access_token, reverse_token
 from sansauth_io._arguments import required
+from sansauth_io._caller import Caller
+from sansauth_io._oauth2_methods import adopt_tokens, begin_oauth2_login, finish_oauth2_login
 
 if TYPE_CHECKING:
     from sansauth_io._driver_async import AsyncDriver
@@ -50,20 +47,6 @@ __all__ = ["AsyncClient", "Caller", "Methods", "SyncClient"]
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 P = ParamSpec("P")
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who calls whom, and by which clock: what every method of a client needs."""
-
-    identity: Identity
-    provider: Provider
-    env: Env
-
-    def __post_init__(self) -> None:
-        require_identity(self.identity)
-        required("provider", self.provider, Provider)
-        required("env", self.env, Env)
 
 
 class Method(Protocol[P, T_co]):
@@ -84,8 +67,8 @@ class Method(Protocol[P, T_co]):
     ) -> Coroutine[object, object, T_co]: ...
 
 
-def method(function: Callable[Concatenate[Caller, P], Operation[T]]) -> Method[P, T]:
-    """A method of every client, from a function that gives an Operation.
+def method(function: Callable[Concatenate[Caller, P], Operation[T]], name: str | None = None) -> Method[P, T]:
+    """A method of every client, from a function that gives an Operation; it is called like the function, or `name`.
 
     The function's own code runs with the operation, so that an asynchronous method raises where it is awaited. Only
     arguments that do not fit are a TypeError where they are given, as with any `async def`.
@@ -95,21 +78,21 @@ def method(function: Callable[Concatenate[Caller, P], Operation[T]]) -> Method[P
         try:
             bound = function(self.caller, *args, **kwargs)
         except TypeError:
-            _refuse(name, shown, self, *args, **kwargs)
+            _refuse(called, shown, self, *args, **kwargs)
             raise
         del args, kwargs  # a traceback that shows the locals of its frames must not show a token
         return self.run(bound)
 
     signature = inspect.signature(function)
     caller, *parameters = signature.parameters.values()
-    name = function.__name__.removeprefix("_")
+    called = name or function.__name__.removeprefix("_")
     shown = signature.replace(
         parameters=[caller.replace(name="self", annotation=inspect.Parameter.empty), *parameters],
         # As of an `async def`: what comes of it in the end.
         return_annotation=signature.return_annotation.removeprefix("Steps[").removesuffix("]"),
     )
     vars(run).update(__signature__=shown)
-    run.__name__, run.__qualname__, run.__doc__ = name, f"Methods.{name}", function.__doc__
+    run.__name__, run.__qualname__, run.__doc__ = called, f"Methods.{called}", function.__doc__
     # Which of the two it returns is decided by the client's `run`, as the overloads say.
     return cast("Method[P, T]", run)
 
@@ -250,16 +233,6 @@ def _request(
     return (yield from call(request, caller.identity, provider=caller.provider, env=caller.env, timeouts=timeouts))
 
 
-@operation
-def _adopt(caller: Caller, /, tokens: OAuth2Tokens) -> Steps[None]:
-    """Store tokens that a login gave, or that were obtained elsewhere, as those of this client's user (OAuth 2)."""
-    required("tokens", tokens, OAuth2Tokens)
-    if not isinstance(caller.identity, OAuth2User | OAuth2Client):
-        kind = type(caller.identity).__name__
-        raise WrongIdentity(f"tokens are adopted for an OAuth2User or an OAuth2Client, not for {kind}")
-    yield from adopt(caller.identity, tokens, caller.provider)
-
-
 class Methods:
     """The methods of every client."""
 
@@ -274,7 +247,9 @@ class Methods:
     invalidate_access_token = method(_invalidate_access_token)
     reverse_token = method(_reverse_token)
     reverse_access_token = method(_reverse_access_token)
-    adopt = method(_adopt)
+    begin_oauth2_login = method(begin_oauth2_login)
+    finish_oauth2_login = method(finish_oauth2_login)
+    adopt = method(adopt_tokens, "adopt")
     request = method(_request)
     get = verb("GET", _request)
     post = verb("POST", _request)

@@ -26,10 +26,11 @@ from sansauth.errors import (
     WrongIdentity,
 )
 from sansauth.http import FORM, Headers, Request, Response
-from sansauth.identity import App, Bearer, Identity, OAuth1User
+from sansauth.identity import App, Bearer, Identity, OAuth1User, OAuth2User
 from sansauth.oauth1 import TokenCredentials
 from sansauth.provider import Provider
 from sansauth.secret import Secret
+from sansauth.testing import Sandbox
 from sansauth.x import TWITTER, X, token
 from sansauth_io._client import AsyncClient, Caller, Methods, SyncClient
 from sansauth_io.stores import MemoryStore, Store
@@ -61,6 +62,8 @@ METHODS = [
     "invalidate_access_token",
     "reverse_token",
     "reverse_access_token",
+    "begin_oauth2_login",
+    "finish_oauth2_login",
     "adopt",
     "request",
     "get",
@@ -145,7 +148,7 @@ def test_a_bound_method_has_the_signature_without_the_client_and_without_the_cal
     assert names[0] == "self"
     assert list(bound.parameters) == names[1:]
     assert "caller" not in names
-    assert bound.return_annotation in ("Secret", "Response", "AwaitingUser", "TokenCredentials", "None")
+    assert bound.return_annotation in ("Secret", "Response", "AwaitingUser", "TokenCredentials", "OAuth2Tokens", "None")
 
 
 def test_methods_are_named_as_they_are_called() -> None:
@@ -649,3 +652,22 @@ def test_a_sandbox_never_shares_a_token_with_the_real_service(host: Host) -> Non
     assert sandbox.sent[-1].headers["authorization"] == "Bearer S"
     assert stored_token(store) == "real"
     assert len(list(store.keys("app-token/"))) == 2
+
+
+@each_host
+def test_a_login_by_oauth2_ends_in_the_store(host: Host) -> None:
+    sandbox = Sandbox(env=ENV, redirect_uris=["https://app.example/done"])
+    user = OAuth2User(sandbox.oauth2_client, "me")
+    at = Calls(host, Wire(sandbox.handle), user, store=MemoryStore())
+    awaiting = at.call("begin_oauth2_login", ["users.read", "tweet.read"], redirect_uri="https://app.example/done")
+    tokens = at.call("finish_oauth2_login", awaiting, sandbox.approve(awaiting.url))
+    assert tokens.scopes == ("users.read", "tweet.read")
+    assert at.call("get", "/2/users/me").status == 200
+    assert at.sent[-1].headers["authorization"] == f"Bearer {tokens.access_token}"
+
+
+@each_host
+def test_a_login_by_oauth2_is_for_an_oauth2_user(host: Host) -> None:
+    at = Calls(host, echo())
+    with pytest.raises(WrongIdentity, match="an OAuth2User's; this client calls as App"):
+        at.call("begin_oauth2_login", ["users.read"])

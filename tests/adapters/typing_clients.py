@@ -12,6 +12,7 @@ import sansauth_io.trio
 from sansauth import App, AwaitingUser, Operation, Response, Signing, Timeouts
 from sansauth.oauth1 import TokenCredentials
 from sansauth.secret import Secret
+from sansauth.tokens import OAuth2Tokens
 
 
 def synchronous(client: sansauth_io.requests.Client, operation: Operation[int]) -> None:
@@ -23,6 +24,8 @@ def synchronous(client: sansauth_io.requests.Client, operation: Operation[int]) 
     assert_type(client.begin_login(), AwaitingUser)
     assert_type(client.begin_login("https://a/", force_login=True, x_auth_access_type="read"), AwaitingUser)
     assert_type(client.finish_login(client.begin_login(), "1234567"), TokenCredentials)
+    assert_type(client.begin_oauth2_login(["a"], parameters={"prompt": "login"}, push=True), AwaitingUser)
+    assert_type(client.finish_oauth2_login(client.begin_oauth2_login(["a"]), "https://a/?code=c"), OAuth2Tokens)
     assert_type(client.invalidate_access_token(), Secret)
     assert_type(client.reverse_access_token("CK", "OAuth x"), TokenCredentials)
     assert_type(client.request("GET", "/x", params={"a": 1}, headers=None, timeouts=Timeouts()), Response)
