@@ -36,7 +36,7 @@ from sansauth.x.login import begin_login, finish_login
 from sansauth.x.reverse_auth import reverse_access_token, reverse_token
 from sansauth_io._arguments import required
 from sansauth_io._caller import Caller
-from sansauth_io._oauth2_methods import adopt_tokens, begin_oauth2_login, finish_oauth2_login
+from sansauth_io._oauth2_methods import adopt_tokens, begin_oauth2_login, finish_oauth2_login, log_out
 
 if TYPE_CHECKING:
     from sansauth_io._driver_async import AsyncDriver
@@ -250,6 +250,7 @@ class Methods:
     begin_oauth2_login = method(begin_oauth2_login)
     finish_oauth2_login = method(finish_oauth2_login)
     adopt = method(adopt_tokens, "adopt")
+    logout = method(log_out, "logout")
     request = method(_request)
     get = verb("GET", _request)
     post = verb("POST", _request)

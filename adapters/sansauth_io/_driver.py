@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import secrets
 
+from sansauth.effects import Stored
 from sansauth.errors import LocalProtocolError
 from sansauth_io.stores.memory import MemoryStore
 from sansauth_io.stores.protocol import Store
@@ -12,7 +13,7 @@ from sansauth_io.stores.protocol import Store
 __all__ = ["LEASE_POLL_SECONDS", "Busy", "Stores", "new_owner"]
 
 LEASE_POLL_SECONDS = 0.05  # between two attempts at a lease that another process holds
-
+SEEN_RECORDS = 1024  # of a store, kept as they were seen last
 
 _STORE = ("blocking", "load", "save", "acquire", "release")  # what of a `Store` the drivers use
 
@@ -31,10 +32,35 @@ class Stores:
             raise LocalProtocolError(f"store= takes an object with {', '.join(_STORE)}; see sansauth_io.stores.Store")
         self._memory = MemoryStore()
         self._store: Store = MemoryStore() if store is None else store
+        self._seen: dict[str, Stored] = {}
 
     def of(self, key: str) -> Store:
         """Where the record of `key` lives."""
         return self._memory if key.startswith("mem:") else self._store
+
+    def seen(self, key: str) -> Stored | None:
+        """The record of `key` as this client saw it last, if it did."""
+        return self._seen.get(key)
+
+    def load(self, key: str) -> Stored | None:
+        """The record of `key`, and have it seen."""
+        return self._see(key, self.of(key).load(key))
+
+    def save(self, key: str, data: bytes | None, expected: int | None) -> int:
+        """Write the record of `key`, and have it seen."""
+        self._seen.pop(key, None)
+        version = self.of(key).save(key, data, expected)
+        self._see(key, None if data is None else Stored(data, version))
+        return version
+
+    def _see(self, key: str, stored: Stored | None) -> Stored | None:
+        if stored is None:
+            self._seen.pop(key, None)
+        elif not key.startswith("mem:"):
+            self._seen[key] = stored
+            if len(self._seen) > SEEN_RECORDS:
+                self._seen.pop(next(iter(self._seen)), None)
+        return stored
 
 
 def new_owner() -> str:

@@ -59,12 +59,12 @@ class AsyncDriver:
             case Sleep(seconds):
                 await runtime.sleep(seconds)
                 return None
-            case Load(key):
-                store = self._stores.of(key)
-                return await _on(store, runtime, lambda: store.load(key))
+            case Load(key, cached):
+                if cached and (seen := self._stores.seen(key)) is not None:
+                    return seen
+                return await _on(self._stores.of(key), runtime, lambda: self._stores.load(key))
             case Save(key, data, expected):
-                store = self._stores.of(key)
-                return await _on(store, runtime, lambda: store.save(key, data, expected))
+                return await _on(self._stores.of(key), runtime, lambda: self._stores.save(key, data, expected))
             case Exclusive(key):
                 return await self._exclusive(flow, runtime, key)
             case _:

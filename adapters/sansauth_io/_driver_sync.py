@@ -61,10 +61,10 @@ class SyncDriver:
             case Sleep(seconds):
                 time.sleep(seconds)
                 return None
-            case Load(key):
-                return self._stores.of(key).load(key)
+            case Load(key, cached):
+                return (self._stores.seen(key) if cached else None) or self._stores.load(key)
             case Save(key, data, expected):
-                return _save(self._stores.of(key), key, data, expected)
+                return self._save(key, data, expected)
             case Exclusive(key):
                 return self._exclusive(flow, key)
             case _:
@@ -86,6 +86,12 @@ class SyncDriver:
         finally:
             lock.leave(wake)
 
+    def _save(self, key: str, data: bytes | None, expected: int | None) -> int:
+        # Interrupts are raised in the main thread alone.
+        if self._stores.of(key).blocking and threading.current_thread() is threading.main_thread():
+            return protected(lambda: self._stores.save(key, data, expected))
+        return self._stores.save(key, data, expected)
+
     def _attempt(self, flow: Flow[T], store: Store, key: str, owner: str) -> object | Literal[Busy.BUSY]:
         if not store.acquire(key, owner, LEASE_SECONDS):
             return Busy.BUSY
@@ -95,13 +101,6 @@ class SyncDriver:
             # The lease ends by itself; the body's result must not be lost with it.
             with contextlib.suppress(StoreError):
                 store.release(key, owner)
-
-
-def _save(store: Store, key: str, data: bytes | None, expected: int | None) -> int:
-    # Interrupts are raised in the main thread alone.
-    if store.blocking and threading.current_thread() is threading.main_thread():
-        return protected(lambda: store.save(key, data, expected))
-    return store.save(key, data, expected)
 
 
 def protected(work: Callable[[], T]) -> T:

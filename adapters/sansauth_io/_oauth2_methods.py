@@ -10,13 +10,13 @@ from sansauth.effects import Steps, operation
 from sansauth.encoding import Params
 from sansauth.errors import WrongIdentity
 from sansauth.identity import OAuth2Client, OAuth2User
-from sansauth.oauth2.lifecycle import adopt
+from sansauth.oauth2.lifecycle import adopt, logout
 from sansauth.oauth2.login import begin_login, finish_login
 from sansauth.tokens import OAuth2Tokens
 from sansauth_io._arguments import required
 from sansauth_io._caller import Caller
 
-__all__ = ["adopt_tokens", "begin_oauth2_login", "finish_oauth2_login"]
+__all__ = ["adopt_tokens", "begin_oauth2_login", "finish_oauth2_login", "log_out"]
 
 
 @operation
@@ -57,10 +57,20 @@ def finish_oauth2_login(caller: Caller, /, awaiting: AwaitingUser, answer: str) 
 def adopt_tokens(caller: Caller, /, tokens: OAuth2Tokens) -> Steps[None]:
     """Store tokens that a login gave, or that were obtained elsewhere, as those of this client's user (OAuth 2)."""
     required("tokens", tokens, OAuth2Tokens)
+    yield from adopt(_holder(caller, "adopted"), tokens, caller.provider)
+
+
+@operation
+def log_out(caller: Caller, /) -> Steps[None]:
+    """Revoke the stored tokens of this client's user and remove them (OAuth 2); see `sansauth.oauth2.logout`."""
+    yield from logout(_holder(caller, "revoked and removed"), provider=caller.provider, env=caller.env)
+
+
+def _holder(caller: Caller, what: str) -> OAuth2User | OAuth2Client:
     if not isinstance(caller.identity, OAuth2User | OAuth2Client):
         kind = type(caller.identity).__name__
-        raise WrongIdentity(f"tokens are adopted for an OAuth2User or an OAuth2Client, not for {kind}")
-    yield from adopt(caller.identity, tokens, caller.provider)
+        raise WrongIdentity(f"tokens are {what} for an OAuth2User or an OAuth2Client, not for {kind}")
+    return caller.identity
 
 
 def _user(caller: Caller) -> OAuth2User:

@@ -19,11 +19,10 @@ from sansauth.errors import (
     LocalProtocolError,
     LoginExpired,
 )
-from sansauth.provider import Provider
 from sansauth.secret import Secret
 from sansauth.url import parse_url
 
-__all__ = ["AwaitingUser", "LoginKind", "handed_in", "require_open", "saved_members"]
+__all__ = ["AwaitingUser", "LoginKind", "checked_scopes", "handed_in", "require_open", "saved_members"]
 
 LoginKind: TypeAlias = Literal["oauth1", "oauth2"]
 """By which protocol the login was begun."""
@@ -45,7 +44,7 @@ class AwaitingUser:
     expires_at: int
     """Unix seconds; from then on the login is not finished any more."""
     provider: str
-    """The origin of the provider it was begun at."""
+    """Where it was begun: the provider's origin (OAuth 1.0a), or its `authority` (OAuth 2)."""
     callback: str
     """Where the service sends the user afterwards; "oob" if it shows a PIN instead (RFC 5849 section 2.1)."""
     reference: str
@@ -54,6 +53,10 @@ class AwaitingUser:
     """What shows at the end that it was begun here: the request token's secret, OAuth 2's code verifier."""
     dpop_key: str | None = None
     """The private key that the tokens will be bound to (RFC 9449 section 10); None if to none."""
+    scopes: tuple[str, ...] | None = None
+    """OAuth 2: those that were asked for."""
+    max_age: float | None = None
+    """OpenID Connect: how long ago, in seconds, the user may have logged in; None if that was not asked for."""
 
     def __post_init__(self) -> None:
         for name in ("url", "provider", "callback", "reference", "secret"):
@@ -68,12 +71,15 @@ class AwaitingUser:
         if self.dpop_key is not None:
             _require_text("dpop_key", self.dpop_key, empty=False)
             object.__setattr__(self, "dpop_key", Secret(self.dpop_key))
+        if self.scopes is not None:
+            object.__setattr__(self, "scopes", checked_scopes(self.scopes))
+        if self.max_age is not None and (type(self.max_age) not in (int, float) or not self.max_age >= 0):
+            raise InvalidParameter("max_age is a number of seconds, 0 or more")
 
     def to_json(self) -> str:
         """The login as text, with its secret in it; `from_json` reads it, in another process too."""
         record = {"schema": SCHEMA} | {name: getattr(self, name) for name in _FIELDS}
-        if self.dpop_key is not None:
-            record["dpop_key"] = self.dpop_key
+        record |= {name: value for name in _LATER_FIELDS if (value := getattr(self, name)) is not None}
         return json.dumps(record, separators=(",", ":"))
 
     @staticmethod
@@ -98,6 +104,7 @@ class AwaitingUser:
 
 
 _FIELDS = ("kind", "url", "expires_at", "provider", "callback", "reference", "secret")
+_LATER_FIELDS = ("dpop_key", "scopes", "max_age")  # written where there is something to write
 
 
 def handed_in(awaiting: AwaitingUser) -> AwaitingUser:
@@ -108,10 +115,11 @@ def handed_in(awaiting: AwaitingUser) -> AwaitingUser:
     return awaiting if isinstance(awaiting, AwaitingUser) else cast("AwaitingUser", type(awaiting))  # pyright: ignore[reportUnnecessaryIsInstance]  # without a checker
 
 
-def require_open(awaiting: AwaitingUser, kind: LoginKind, *, provider: Provider, now: float) -> None:
+def require_open(awaiting: AwaitingUser, kind: LoginKind, *, at: str, now: float) -> None:
     """Raise unless the login may be finished by this protocol, at this provider, at `now` (Unix seconds).
 
-    `LoginExpired`, `ForeignCallback` for another provider, `InvalidCallback` for another protocol.
+    `at` is what its `provider` must be. `LoginExpired`, `ForeignCallback` for another provider, `InvalidCallback` for
+    another protocol.
     """
     if not isinstance(awaiting, AwaitingUser):  # pyright: ignore[reportUnnecessaryIsInstance]  # without a checker
         raise LocalProtocolError(
@@ -121,8 +129,8 @@ def require_open(awaiting: AwaitingUser, kind: LoginKind, *, provider: Provider,
         raise InvalidCallback(f"this login was begun by {awaiting.kind} and cannot be finished by {kind}")
     if now >= awaiting.expires_at:
         raise LoginExpired("this login was begun too long ago and has expired; begin another")
-    if awaiting.provider != provider.origin:
-        raise ForeignCallback(f"this login was begun at {awaiting.provider}, not at {provider.origin}")
+    if awaiting.provider != at:
+        raise ForeignCallback(f"this login was begun at {awaiting.provider}, not at {at}")
 
 
 def _type_of(handed: object) -> str:
@@ -147,9 +155,17 @@ def _read(row: object) -> AwaitingUser | None:
     if members is None:
         return None
     try:
-        return AwaitingUser(*cast("list[str]", [members.get(name) for name in (*_FIELDS, "dpop_key")]))  # type: ignore[arg-type]  # it checks
+        return AwaitingUser(*cast("list[str]", [members.get(name) for name in (*_FIELDS, *_LATER_FIELDS)]))  # type: ignore[arg-type]  # it checks
     except (InvalidParameter, InvalidURL):
         return None
+
+
+def checked_scopes(scopes: object) -> tuple[str, ...]:
+    """Scopes as a tuple; `InvalidParameter` for what are none."""
+    named = tuple(cast("list[object]", scopes)) if isinstance(scopes, (list, tuple)) else (None,)
+    if not all(isinstance(scope, str) for scope in named):
+        raise InvalidParameter("scopes are a list of str, or None")
+    return cast("tuple[str, ...]", named)
 
 
 def _require_text(name: str, value: object, *, empty: bool) -> None:

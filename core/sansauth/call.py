@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
+from sansauth.challenge import read_challenge
 from sansauth.effects import Send, Steps, Timeouts, operation
 from sansauth.env import Env
-from sansauth.errors import ApiError, InvalidOrExpiredToken, InvalidProof, UnsupportedAuthentication, WrongIdentity
+from sansauth.errors import ApiError, InvalidOrExpiredToken, UnsupportedAuthentication, WrongIdentity
 from sansauth.http import Request, Response
 from sansauth.identity import App, Bearer, Identity, OAuth1User, OAuth2Client, OAuth2User
 from sansauth.lifecycle import app_bearer
@@ -181,7 +182,9 @@ def remedy(refused: Exchange, identity: Identity, provider: Provider, env: Env) 
         case OAuth2User() | OAuth2Client():
             if "dpop" in refused.request.headers and asks_for_nonce(answer, provider):
                 return "nonce"
-            return None if isinstance(read_refusal(answer, provider), InvalidProof) else "token"
+            # RFC 6750 section 3.1: of what a challenge may name, only this is the token's fault.
+            named = read_challenge(answer.headers.get("www-authenticate") or "").errors
+            return "token" if not named or "invalid_token" in named else None
         case _:
             return None
 

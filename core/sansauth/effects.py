@@ -106,9 +106,13 @@ class Sleep:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Read the record of `key`; answered by `Stored`, or None if there is none."""
+    """Read the record of `key`; answered by `Stored`, or None if there is none.
+
+    `cached`: an answer that the driver has seen before will do, so that it need not ask the store.
+    """
 
     key: str
+    cached: bool = False
 
     def __iter__(self) -> Generator[Load, object, Stored | None]:
         return cast("Stored | None", (yield self))

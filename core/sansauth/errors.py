@@ -41,6 +41,7 @@
     │   ├── ServiceUnavailable         503
     │   └── GatewayTimeout             504
     ├── LoginRequired                  the user's tokens are gone or dead: only a login helps
+    ├── RenewalFailed                  tokens could not be renewed by whom this call waited for
     ├── LoginError                     a login that a person took part in did not end in a token
     │   ├── Denied                     the user said no
     │   ├── AlreadyUsed                this login was finished before, or is being finished
@@ -131,6 +132,7 @@ __all__ = [
     "ReadError",
     "Refusal",
     "RemoteProtocolError",
+    "RenewalFailed",
     "RequestEntityTooLarge",
     "ResponseTooLarge",
     "SansauthError",
@@ -168,7 +170,7 @@ class Refusal:
     """What a refusing answer said, already stripped of secrets: the one argument of every `ApiError`.
 
     `service` is the provider's name, `codes` its own error codes or problem slugs, `text` its words (shortened),
-    `hint` ours: what to check. `rate_limits` are those of the answer's headers.
+    `hint` ours: what to check. `rate_limits` are those of the answer's headers. `retry_after` is in seconds.
     """
 
     service: str
@@ -178,6 +180,9 @@ class Refusal:
     hint: str = ""
     rate_limits: tuple[RateLimit, ...] = ()
     transaction_id: str | None = None
+    retry_after: float | None = None
+    scopes: tuple[str, ...] = ()
+    error_uri: str | None = None
 
 
 class ApiError(SansauthError):
@@ -223,6 +228,21 @@ class ApiError(SansauthError):
     def transaction_id(self) -> str | None:
         """The service's id of this exchange, for a bug report."""
         return self.refusal.transaction_id
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds that the service asks to wait, from its answer on (RFC 9110 section 10.2.3); None if it does not."""
+        return self.refusal.retry_after
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes that the service asks for (RFC 6750 section 3), mostly of an `InsufficientScope`; often none."""
+        return self.refusal.scopes
+
+    @property
+    def error_uri(self) -> str | None:
+        """The service's page about this error, for people (RFC 6749 section 5.2); None if there is none."""
+        return self.refusal.error_uri
 
     @property
     def retryable(self) -> bool:
@@ -411,6 +431,10 @@ class LoginRequired(SansauthError):
     """The user's tokens are missing, gone or dead: only a login gets new ones."""
 
 
+class RenewalFailed(SansauthError):
+    """The tokens could not be renewed by whom this call waited for; nothing was sent for it. Try again later."""
+
+
 class LoginError(SansauthError):
     """A login that a person took part in did not end in a token."""
 
@@ -428,7 +452,18 @@ class LoginExpired(LoginError):
 
 
 class LoginRefused(LoginError):
-    """The service's page ended the login with an error: a wrong scope or client, or trouble of its own."""
+    """The service's page ended the login with an error: a wrong scope or client, or trouble of its own.
+
+    `code` is the page's error (RFC 6749 section 4.1.2.1, OpenID Connect Core 1.0 section 3.1.2.6): `login_required`,
+    `temporarily_unavailable`, ...; empty if it cannot be shown.
+    """
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message, code)
+        self.code = code
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class ForeignCallback(LoginError):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, cast, get_args
 
 from sansauth.errors import WrongIdentity
 from sansauth.secret import Secret
@@ -14,6 +16,8 @@ ClientAuth: TypeAlias = Literal[
     "none", "client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"
 ]
 """How an OAuth 2 client shows who it is (RFC 6749 section 2.3, RFC 7523 section 2.2; named by RFC 7591 section 2)."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +73,10 @@ class OAuth2Client:
 
     `auth` is its one way to authenticate, used at every endpoint alike; by default "client_secret_basic" with a secret,
     "private_key_jwt" with a private key (PEM text; `key_id` names it to the service), else "none", a public client.
-    `dpop_bound_access_tokens` binds every token it gets to a key that is made for it and kept with it (RFC 9449;
-    extra `jose`).
+
+    `dpop_bound_access_tokens` binds every token it gets to a key that is made for it and kept with it (RFC 9449; extra
+    `jose`). `scopes` are what it asks for when it calls for itself; `parameters` go along with its every token request,
+    such as `resource` (RFC 8707) or `audience`.
     """
 
     client_id: str
@@ -80,6 +86,8 @@ class OAuth2Client:
     private_key: str | None = None
     key_id: str | None = None
     dpop_bound_access_tokens: bool = False
+    scopes: Sequence[str] = ()
+    parameters: Mapping[str, str] | Sequence[tuple[str, str]] = ()
 
     def __post_init__(self) -> None:
         _require("OAuth2Client", "client_id", self.client_id)
@@ -94,6 +102,8 @@ class OAuth2Client:
         if chosen != "none" and getattr(self, needed) is None:
             raise WrongIdentity(f"OAuth2Client authenticates by {chosen} and needs a {needed}; is the setting missing?")
         object.__setattr__(self, "auth", chosen)
+        object.__setattr__(self, "scopes", _scopes(self.scopes))
+        object.__setattr__(self, "parameters", _parameters(self.parameters))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +145,11 @@ def only_app(identity: object) -> App:
 
 
 def _mask(owner: App | Bearer | OAuth1User | OAuth2Client, field: str, *, required: bool = True) -> None:
-    value = getattr(owner, field)
+    given = getattr(owner, field)
+    value = Secret(given) if isinstance(given, str) else given
+    del given  # masked before it is judged: a traceback that shows the locals of its frames must not show a secret
+    object.__setattr__(owner, field, value)
     _require(type(owner).__name__, field, value, empty=not required)
-    object.__setattr__(owner, field, Secret(value))
 
 
 def _require(owner: str, field: str, value: object, *, empty: bool = False) -> None:
@@ -146,3 +158,26 @@ def _require(owner: str, field: str, value: object, *, empty: bool = False) -> N
         raise WrongIdentity(f"{owner} takes {field} as a str, not {type(value).__name__}; is the setting missing?")
     if not value and not empty:
         raise WrongIdentity(f"{owner} takes a {field} that is not empty; is the setting missing?")
+    if _SURROGATE.search(value):  # by pattern: an UnicodeEncodeError would have the whole text among its arguments
+        raise WrongIdentity(f"{owner} takes {field} as Unicode text; a lone surrogate in it has no UTF-8 encoding")
+
+
+def _scopes(given: object) -> tuple[str, ...]:
+    scopes = (
+        (None,) if isinstance(given, str) or not isinstance(given, Iterable) else tuple(cast("Iterable[object]", given))
+    )
+    if not all(isinstance(scope, str) for scope in scopes):
+        raise WrongIdentity('OAuth2Client takes scopes as a list of str, such as ["read", "write"]')
+    return cast("tuple[str, ...]", scopes)
+
+
+def _parameters(given: object) -> tuple[tuple[str, str], ...]:
+    pairs = cast("Iterable[object]", given.items() if isinstance(given, Mapping) else given)
+    checked: list[tuple[str, str]] = []
+    for pair in pairs:
+        match pair:
+            case (str() as name, str() as value):
+                checked.append((name, Secret(value)))  # what an application has to send along may be a secret
+            case _:
+                raise WrongIdentity("OAuth2Client takes parameters as a mapping of str to str, or pairs of str")
+    return tuple(checked)

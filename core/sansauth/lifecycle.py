@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from sansauth.app_token import AppToken, app_token_key
 from sansauth.effects import Exclusive, Load, Save, Steps, operation
+from sansauth.errors import Conflict
 from sansauth.identity import App
 from sansauth.oauth2.app_only import app_token
 from sansauth.provider import Provider
@@ -20,7 +23,7 @@ def app_bearer(app: App, provider: Provider, *, rejected: str | None = None) -> 
     """
     if app.bearer_token is not None:
         return app.bearer_token
-    stored = yield from Load(app_token_key(app, provider))
+    stored = yield from Load(app_token_key(app, provider), cached=True)
     if stored is not None:
         token = AppToken.from_bytes(stored.data).access_token
         if token != rejected:
@@ -38,7 +41,8 @@ def _fetch(app: App, provider: Provider, rejected: str | None) -> Steps[str]:
         if token != rejected:
             return token
     fetched: Secret = yield from app_token(app, provider)
-    yield from Save(key, AppToken(fetched).to_bytes(), stored.version if stored else None)
+    with contextlib.suppress(Conflict):  # another process has saved one, after this one's lease: both are good
+        yield from Save(key, AppToken(fetched).to_bytes(), stored.version if stored else None)
     return fetched
 
 

@@ -29,7 +29,8 @@ __all__ = ["Endpoints", "ErrorTable", "Placement", "Provider", "Quirks", "Signat
 Placement: TypeAlias = Literal["header", "query", "body"]
 """Where a signature stands (RFC 5849 section 3.5)."""
 
-_PAGES = frozenset({"authorize", "authenticate", "authorization"})  # where users go, and no credentials
+# Where users go, or anybody, and no credentials: public keys may lie on a host that is shared with strangers.
+_PAGES = frozenset({"authorize", "authenticate", "authorization", "jwks"})
 SignatureMethod: TypeAlias = Literal[
     "HMAC-SHA1", "HMAC-SHA256", "HMAC-SHA512", "RSA-SHA1", "RSA-SHA256", "RSA-SHA512", "PLAINTEXT"
 ]
@@ -83,9 +84,11 @@ class Quirks:
     `client_id_in_body` sends `client_id` along with Basic. `dead_refresh` maps an `error` to the pattern its
     description must match to mean that the refresh token is dead. `scope_separator` stands between scopes.
     `pushes_requests`: the service takes pushed authorization requests only (RFC 9126 section 5). `names_issuer`: its
-    callbacks name the issuer (RFC 9207 section 3). `algorithms` are those that an id_token may be signed with.
-    `challenge_methods` and `client_auth_methods` are what the service says it takes (RFC 7636 section 4.3, RFC 8414
-    section 2); None where it does not say.
+    callbacks name the issuer (RFC 9207 section 3). `algorithms` are those that an id_token may be signed with: all with
+    a public key, unless it says otherwise; HS256 and the like, by the client's secret, only where they are listed here.
+    `assertion_audience` is whom a client's assertion names (RFC 7523 section 3): "issuer" (of a service that has none:
+    its token endpoint), "token_endpoint", "endpoint" for the URL that the request goes to, or any other text as it is.
+    `token_types` maps what the service calls its tokens, "" for nothing, to "Bearer" or "DPoP".
     """
 
     raw_basic: bool = False
@@ -94,9 +97,11 @@ class Quirks:
     scope_separator: str = " "
     pushes_requests: bool = False
     names_issuer: bool = False
-    algorithms: tuple[str, ...] = ("RS256", "ES256", "PS256", "EdDSA")
-    challenge_methods: tuple[str, ...] | None = None
-    client_auth_methods: tuple[str, ...] | None = None
+    algorithms: tuple[str, ...] = (
+        "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519",
+    )  # fmt: skip
+    assertion_audience: str = "issuer"
+    token_types: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +148,15 @@ class ErrorTable:
     """What a service's own error codes mean.
 
     `types` maps a code (an int), a problem's slug or an RFC 6749 `error` (a str) to the exception raised for it;
-    `hints` maps it to what the person who reads it should check.
+    `hints` maps it to what the person who reads it should check. `described` is for a code that means many things: it
+    maps the pattern of a text to the exception that is then raised instead.
     """
 
     types: Mapping[int | str, type[ApiError]] = field(default_factory=dict[int | str, type[ApiError]], hash=False)
     hints: Mapping[int | str, str] = field(default_factory=dict[int | str, str], hash=False)
+    described: Mapping[int | str, Mapping[str, type[ApiError]]] = field(
+        default_factory=dict[int | str, Mapping[str, type[ApiError]]], hash=False
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +194,22 @@ class Provider:
         object.__setattr__(self, "origins", tuple(dict.fromkeys(url.origin for url in parsed)))
 
     @staticmethod
-    def discover(issuer: str) -> Operation[Provider]:
-        """Make a provider of what an issuer publishes: an operation (RFC 8414, OpenID Connect)."""
+    def discover(issuer: str, *, allow_http: bool = False) -> Operation[Provider]:
+        """Make a provider of what an issuer publishes: an operation (RFC 8414, OpenID Connect).
+
+        Plain http to another machine needs `allow_http=True`.
+        """
         from sansauth.oauth2.metadata import discover  # the one import upwards, for a name where people look for it
 
-        return discover(issuer)
+        return discover(issuer, allow_http=allow_http)
+
+    @property
+    def authority(self) -> str:
+        """Who issues the tokens of OAuth 2: its token endpoint, since one origin may serve many issuers.
+
+        Part of every stored token's key, and of every login's; the base URL where there is no such endpoint.
+        """
+        return self.endpoints.token or self.base_url
 
     @property
     def origin(self) -> str:

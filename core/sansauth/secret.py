@@ -1,4 +1,4 @@
-"""Secret: a string that does not show itself.
+"""Secret: a string that does not show itself; SecretBytes: the same of bytes.
 
 It is a `str` in every other respect, and prints when told to: `print(token)` shows it, `print([token])` does not. The
 type guards against the accident (a repr in a log, a traceback with locals, a test failure), not against intent.
@@ -6,7 +6,7 @@ type guards against the accident (a repr in a log, a traceback with locals, a te
 
 from __future__ import annotations
 
-__all__ = ["Secret"]
+__all__ = ["Secret", "SecretBytes"]
 
 
 class Secret(str):
@@ -16,3 +16,12 @@ class Secret(str):
 
     def __repr__(self) -> str:
         return "Secret('***')"
+
+
+class SecretBytes(bytes):
+    """Bytes whose repr is masked."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "SecretBytes('***')"

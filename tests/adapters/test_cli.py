@@ -11,13 +11,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from sansauth import Sleep, operation
+from sansauth import Provider, Sleep, operation
 from sansauth.errors import WrongIdentity
-from sansauth.identity import App, Bearer, OAuth1User
+from sansauth.identity import App, Bearer, OAuth1User, OAuth2Client
+from sansauth.oauth2 import begin_login
 from sansauth.testing import Sandbox
 from sansauth_io import system_env
 from sansauth_io.cli import app as cli
 from sansauth_io.cli import demo
+from sansauth_io.requests import Client
 from sansauth_io.sandbox_server import SandboxServer
 
 TRANSPORTS = ["requests", "httpx", "trio"]
@@ -334,6 +336,16 @@ def test_a_trace_passes_errors_on_and_sees_what_happens_under_a_lock() -> None:
     assert flow.result == Response(204)
 
 
+def pushed_login(base_url: str, client: OAuth2Client) -> str:
+    """The URL of a login that the client has pushed, for which it has to authenticate."""
+    with Client(client) as asking:
+        provider = asking.run(Provider.discover(base_url))
+        login = begin_login(
+            client, ["tweet.read"], provider=provider, env=system_env(), redirect_uri="https://a.test/", push=True
+        )
+        return asking.run(login).url
+
+
 def test_the_served_sandbox_prints_one_json_line_and_ends_with_0_on_ctrl_c() -> None:
     command = [sys.executable, "-m", "sansauth_io.cli", "sandbox"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -341,6 +353,10 @@ def test_the_served_sandbox_prints_one_json_line_and_ends_with_0_on_ctrl_c() -> 
             assert process.stdout is not None
             line = json.loads(process.stdout.readline())
             environ = {f"X_{name.upper()}": value for name, value in line.items()}
+            pushed = [
+                pushed_login(line["base_url"], OAuth2Client(line["client_id"], line["client_secret"])),
+                pushed_login(line["base_url"], OAuth2Client(line["public_client_id"])),
+            ]
             token = subprocess.run(
                 [sys.executable, "-m", "sansauth_io.cli", "token", "--base-url", line["base_url"]],
                 env={**os.environ, **environ},
@@ -353,7 +369,9 @@ def test_the_served_sandbox_prints_one_json_line_and_ends_with_0_on_ctrl_c() -> 
         finally:
             process.kill()
     names = {"base_url", "consumer_key", "consumer_secret", "access_token", "access_token_secret"}
-    assert set(line) == names
+    assert set(line) == names | {"client_id", "client_secret", "public_client_id"}
+    assert all("request_uri=" in url for url in pushed)
+    assert line["client_secret"] not in err
     assert len(token.stdout.strip()) > 40
     assert (token.returncode, token.stderr) == (0, "")
     assert process.returncode == 0

@@ -20,6 +20,7 @@ from sansauth.errors import (
     ForeignHost,
     InvalidURL,
     LocalProtocolError,
+    LoginRequired,
     ReadError,
     SansauthError,
     UnableToVerifyCredentials,
@@ -65,6 +66,7 @@ METHODS = [
     "begin_oauth2_login",
     "finish_oauth2_login",
     "adopt",
+    "logout",
     "request",
     "get",
     "post",
@@ -664,6 +666,9 @@ def test_a_login_by_oauth2_ends_in_the_store(host: Host) -> None:
     assert tokens.scopes == ("users.read", "tweet.read")
     assert at.call("get", "/2/users/me").status == 200
     assert at.sent[-1].headers["authorization"] == f"Bearer {tokens.access_token}"
+    at.call("logout")
+    with pytest.raises(LoginRequired):
+        at.call("get", "/2/users/me")
 
 
 @each_host
@@ -671,3 +676,5 @@ def test_a_login_by_oauth2_is_for_an_oauth2_user(host: Host) -> None:
     at = Calls(host, echo())
     with pytest.raises(WrongIdentity, match="an OAuth2User's; this client calls as App"):
         at.call("begin_oauth2_login", ["users.read"])
+    with pytest.raises(WrongIdentity, match="revoked and removed for an OAuth2User"):
+        at.call("logout")

@@ -44,7 +44,7 @@ def private_jwk(algorithm: str) -> str:
     """A private JWK for any algorithm, with its `alg`."""
     from jwt.algorithms import get_default_algorithms
 
-    usual = {"P": "RS256", "R": "RS256"}.get(algorithm[0], algorithm)
+    usual = "RS256" if algorithm[0] in "PR" else {"Ed25519": "EdDSA"}.get(algorithm, algorithm)
     signer = signing_key(pem_for(usual))
     jwk = json.loads(get_default_algorithms()[usual].to_jwk(signer.key))
     if isinstance(signer.key, ec.EllipticCurvePrivateKey):  # at full size, which PyJWT 2.8 does not keep

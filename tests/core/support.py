@@ -67,15 +67,19 @@ def form_of(request: Request) -> str:
 class Script:
     """Runs operations: answers to `Send` come from a list, records live in a dict, and every effect is noted.
 
-    `while_waiting` runs when a key is about to be held, as if another process had held it until now.
+    `while_waiting` runs when a key is about to be held, as if another process had held it until now. `troubles` are
+    what the next saves meet, None for nothing; `during_send` runs before an answer arrives.
     """
 
     answers: list[Response | Exception] = field(default_factory=list)
     records: dict[str, Stored] = field(default_factory=dict)
     while_waiting: Callable[[Script], None] = lambda script: None
+    during_send: Callable[[Script], None] = lambda script: None
     log: list[str] = field(default_factory=list)
     sent: list[Request] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
+    recalled: dict[str, Stored] = field(default_factory=dict)
+    troubles: list[Exception | None] = field(default_factory=list)
 
     def run(self, operation: Operation[T] | Steps[T]) -> T:
         return self._drive(Flow(operation), depth=0)
@@ -96,13 +100,18 @@ class Script:
         match effect:
             case Send(request):
                 self.sent.append(request)
+                self.during_send(self)
                 answer = self.answers.pop(0)
                 if isinstance(answer, Exception):
                     raise answer
                 return answer
-            case Load(key):
-                return self.records.get(key)
+            case Load(key, cached):
+                return self.recalled.get(key, self.records.get(key)) if cached else self.records.get(key)
             case Save(key, data, expected):
+                if self.troubles and not key.startswith("mem:"):
+                    trouble = self.troubles.pop(0)
+                    if trouble is not None:
+                        raise trouble
                 return self.save(key, data, expected)
             case Sleep(seconds):
                 self.slept.append(seconds)

@@ -183,21 +183,21 @@ def test_one_that_is_made_by_hand_is_checked_too(change: dict[str, Any], said: s
 
 class TestRequireOpen:
     def test_an_open_one(self) -> None:
-        assert require_open(WAITING, "oauth1", provider=X, now=WAITING.expires_at - 0.001) is None
+        assert require_open(WAITING, "oauth1", at=X.origin, now=WAITING.expires_at - 0.001) is None
 
     @pytest.mark.parametrize("late", [0, 0.5, 10**9])
     def test_an_expired_one(self, late: float) -> None:
         with pytest.raises(errors.LoginExpired, match="begin another"):
-            require_open(WAITING, "oauth1", provider=TWITTER, now=WAITING.expires_at + late)
+            require_open(WAITING, "oauth1", at=TWITTER.origin, now=WAITING.expires_at + late)
 
     @pytest.mark.parametrize("provider", [TWITTER, X.at("http://127.0.0.1:8080")])
     def test_one_of_another_provider(self, provider: Any) -> None:
         with pytest.raises(errors.ForeignCallback, match=r"begun at https://api\.x\.com, not at"):
-            require_open(WAITING, "oauth1", provider=provider, now=TIMESTAMP)
+            require_open(WAITING, "oauth1", at=provider.origin, now=TIMESTAMP)
 
     def test_one_of_another_protocol(self) -> None:
         with pytest.raises(errors.InvalidCallback, match="begun by oauth1 and cannot be finished by oauth2"):
-            require_open(WAITING, "oauth2", provider=X, now=TIMESTAMP)
+            require_open(WAITING, "oauth2", at=X.origin, now=TIMESTAMP)
 
     def test_whatever_else_is_handed_in_is_known_by_its_type_alone(self) -> None:
         assert handed_in(WAITING) is WAITING
@@ -205,10 +205,33 @@ class TestRequireOpen:
         assert "hunter2" not in repr(handed_in(row))
         for handed, kind in ((row, "str"), (None, "NoneType"), (json.loads(row), "dict")):
             with pytest.raises(errors.LocalProtocolError, match=f"not {kind}; read it with"):
-                require_open(handed_in(handed), "oauth1", provider=X, now=TIMESTAMP)
+                require_open(handed_in(handed), "oauth1", at=X.origin, now=TIMESTAMP)
 
     @pytest.mark.parametrize("row", [WAITING.to_json(), None])
     def test_what_is_none(self, row: Any) -> None:
         with pytest.raises(errors.LocalProtocolError, match=r"read it with AwaitingUser\.from_json") as caught:
-            require_open(row, "oauth1", provider=X, now=TIMESTAMP)
+            require_open(row, "oauth1", at=X.origin, now=TIMESTAMP)
         assert "hunter2" not in str(caught.value)
+
+
+class TestWhatOAuth2Keeps:
+    LOGIN = dataclasses.replace(WAITING, kind="oauth2", scopes=("a", "b"), max_age=60.0, dpop_key="hunter2-key")
+
+    def test_it_goes_through_json(self) -> None:
+        assert AwaitingUser.from_json(self.LOGIN.to_json()) == self.LOGIN
+        assert "hunter2-key" not in repr(self.LOGIN)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"scopes": "a b"},
+            {"scopes": [7]},
+            {"scopes": {"a": 1}},
+            {"max_age": -1},
+            {"max_age": "60"},
+            {"max_age": True},
+        ],
+    )
+    def test_what_is_none_of_it_is_refused(self, change: dict[str, object]) -> None:
+        with pytest.raises(errors.InvalidCallback):
+            AwaitingUser.from_json(json.dumps(json.loads(self.LOGIN.to_json()) | change))

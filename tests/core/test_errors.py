@@ -34,7 +34,9 @@ CLASSES = [
 API_ERRORS = [kind for kind in CLASSES if issubclass(kind, ApiError)]
 TRANSPORT_ERRORS = [kind for kind in CLASSES if issubclass(kind, TransportError)]
 WINDOW = RateLimit("window", 15, 0, 1318623000)
-FULL = Refusal("X", 403, (99, "client-forbidden"), "words", "hint.", (WINDOW,), "id-1")
+FULL = Refusal(
+    "X", 403, (99, "client-forbidden"), "words", "hint.", (WINDOW,), "id-1", 5.0, ("a", "b"), "https://a.test/e"
+)
 
 
 def drawn() -> dict[str, str]:
@@ -80,6 +82,7 @@ def test_an_api_error_carries_what_was_said(kind: type[ApiError]) -> None:
     assert error.refusal is FULL
     assert (error.status, error.codes, error.text, error.hint) == (403, (99, "client-forbidden"), "words", "hint.")
     assert (error.rate_limit, error.rate_limits, error.transaction_id) == (WINDOW, (WINDOW,), "id-1")
+    assert (error.retry_after, error.scopes, error.error_uri) == (5.0, ("a", "b"), "https://a.test/e")
     assert str(error) == 'X answered 403 (code 99, code client-forbidden, "words"). hint.'
 
 
@@ -96,6 +99,7 @@ def test_a_refusal_that_says_nothing() -> None:
     assert str(error) == "X answered 418."
     assert (error.codes, error.text, error.hint) == ((), "", "")
     assert (error.rate_limit, error.rate_limits, error.transaction_id) == (None, (), None)
+    assert (error.retry_after, error.scopes, error.error_uri) == (None, (), None)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from sansauth import App, Bearer, OAuth1User, Secret
 from sansauth.errors import WrongIdentity
 from sansauth.identity import OAuth2Client, OAuth2User, app_of, only_app
 
+from .support import frames_of_ours
+
 APP = App("key", "hunter2")
 USER = OAuth1User(APP, "hunter3", "hunter4")
 BEARER = Bearer("hunter5")
@@ -195,3 +197,79 @@ class TestOAuth2:
             app_of(identity)
         with pytest.raises(WrongIdentity, match=f"pass an App, not {type(identity).__name__}"):
             only_app(identity)
+
+
+# --- text that has no encoding ---------------------------------------------------------------------------------------
+
+HALF = "hunter2\ud800"  # as os.environ gives a byte that is not UTF-8
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "named"),
+    [
+        (App, {"consumer_key": HALF, "consumer_secret": "s"}, "consumer_key"),
+        (App, {"consumer_key": "k", "consumer_secret": HALF}, "consumer_secret"),
+        (App, {"consumer_key": "k", "consumer_secret": "s", "bearer_token": HALF}, "bearer_token"),
+        (App, {"consumer_key": "k", "consumer_secret": "s", "rsa_private_key": HALF}, "rsa_private_key"),
+        (Bearer, {"token": HALF}, "token"),
+        (OAuth1User, {"app": APP, "access_token": HALF, "access_token_secret": "s"}, "access_token"),
+        (OAuth1User, {"app": APP, "access_token": "t", "access_token_secret": HALF}, "access_token_secret"),
+        (OAuth2Client, {"client_id": HALF}, "client_id"),
+        (OAuth2Client, {"client_id": "id", "client_secret": HALF}, "client_secret"),
+        (OAuth2Client, {"client_id": "id", "client_secret": HALF, "auth": "client_secret_jwt"}, "client_secret"),
+        (OAuth2Client, {"client_id": "id", "private_key": HALF}, "private_key"),
+        (OAuth2User, {"client": CLIENT, "account": HALF}, "account"),
+    ],
+)
+def test_text_that_cannot_be_encoded_is_refused_where_it_is_given(
+    kind: type, arguments: dict[str, Any], named: str
+) -> None:
+    """Else `raw_basic` and PyJWT raise a UnicodeEncodeError with the secret among its arguments."""
+    with pytest.raises(
+        WrongIdentity, match=f"{kind.__name__} takes {named} as Unicode text; a lone surrogate"
+    ) as caught:
+        kind(**arguments)
+    assert caught.value.__context__ is None  # where the UnicodeEncodeError would be
+    assert "hunter2" not in f"{caught.value!r}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments"),
+    [
+        (App, {"consumer_key": "k", "consumer_secret": HALF}),
+        (Bearer, {"token": HALF}),
+        (OAuth1User, {"app": APP, "access_token": HALF, "access_token_secret": "s"}),
+        (OAuth2Client, {"client_id": "id", "client_secret": HALF}),
+        (OAuth2Client, {"client_id": "id", "private_key": HALF}),
+    ],
+)
+def test_the_frames_of_that_refusal_show_no_secret(kind: type, arguments: dict[str, Any]) -> None:
+    with pytest.raises(WrongIdentity) as caught:
+        kind(**arguments)
+    ours = frames_of_ours(caught.value)
+    assert [frame for frame in ours if "hunter2" in repr(frame.f_locals)] == []
+    assert ours
+
+
+class TestWhatAClientAsksFor:
+    def test_scopes_and_parameters_of_every_form_are_tuples_and_hashable(self) -> None:
+        expected = OAuth2Client("id", scopes=("a", "b"), parameters=(("audience", "https://api"),))
+        for scopes, parameters in (
+            (["a", "b"], {"audience": "https://api"}),
+            (("a", "b"), [("audience", "https://api")]),
+        ):
+            client = OAuth2Client("id", scopes=scopes, parameters=parameters)  # type: ignore[arg-type]
+            assert (client, hash(client)) == (expected, hash(expected))
+
+    def test_parameters_may_be_secret_and_are_not_shown(self) -> None:
+        assert "hunter2" not in repr(OAuth2Client("id", parameters={"key": "hunter2"}))
+
+    @pytest.mark.parametrize("scopes", ["a b", 7, [7], [None], None])
+    def test_scopes_that_are_none(self, scopes: object) -> None:
+        with pytest.raises(WrongIdentity, match="scopes as a list of str"):
+            OAuth2Client("id", scopes=scopes)  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("parameters", ["audience=x", {"a": 7}, {7: "a"}, [("a",)], [("a", "b", "c")], [7]])
+    def test_parameters_that_are_none(self, parameters: object) -> None:
+        with pytest.raises(WrongIdentity, match="parameters as a mapping of str to str"):
+            OAuth2Client("id", parameters=parameters)  # type: ignore[arg-type]

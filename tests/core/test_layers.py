@@ -13,8 +13,8 @@ from .test_purity import CORE, MODULES, SOURCES
 
 # From the bottom to the top. A module imports from layers below its own only.
 LAYERS = [
-    {"_version", "_lazy", "secret", "ratelimit", "paging", "env", "http_date"},
-    {"errors"},
+    {"_version", "_lazy", "secret", "ratelimit", "paging", "env", "http_date", "challenge"},
+    {"errors", "retry_after"},
     {"registered_codes"},
     {"encoding"},
     {"url"},

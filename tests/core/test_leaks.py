@@ -122,7 +122,7 @@ SERVER = Provider(
     ),
 )
 DEVICE = AwaitingDevice(
-    FETCHED, "https://a.test/", f"https://a.test/?user_code={FETCHED}", 2**40, 5, SERVER.origin, REQUEST_SECRET
+    FETCHED, "https://a.test/", f"https://a.test/?user_code={FETCHED}", 2**40, 5, SERVER.authority, REQUEST_SECRET
 )
 DEVICE_ANSWER = {
     "device_code": REQUEST_SECRET,
@@ -197,7 +197,9 @@ def at_oauth2_endpoints(client: OAuth2Client) -> dict[str, Operation[object]]:
         "introspect": introspect(client, ACCESS_TOKEN, **at),
         "device": begin_device_login(client, None, **at),
         "device-end": finish_device_login(client, DEVICE, **at),
-        "register": register({"client_name": "n"}, initial_access_token=BEARER_TOKEN, private_key=PASSWORD, **at),
+        "register": register(
+            {"client_name": "n"}, initial_access_token=BEARER_TOKEN, private_key=PASSWORD, provider=SERVER
+        ),
         "userinfo": fetch_userinfo(ACCESS_TOKEN, provider=SERVER),
     }
 
@@ -259,9 +261,7 @@ def failing_at_oauth2_endpoints() -> dict[str, Callable[[], object]]:
             "oauth2-verifier": lambda: code_challenge(VERIFIER),
             "oauth2-bear": lambda: bear(POST, f"{ACCESS_TOKEN}\n"),
             "oauth2-bearer": lambda: Flow(fetch_userinfo(f"{ACCESS_TOKEN}\r\n", provider=SERVER)),
-            "oauth2-initial": lambda: Flow(
-                register({}, provider=SERVER, env=ENV, initial_access_token=f"{ACCESS_TOKEN}\n")
-            ),
+            "oauth2-initial": lambda: Flow(register({}, provider=SERVER, initial_access_token=f"{ACCESS_TOKEN}\n")),
             "oauth2-foreign": lambda: Flow(
                 revoke(CLIENT, ACCESS_TOKEN, provider=replace(SERVER, endpoints=Endpoints()), env=ENV)
             ),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sansauth import Provider, Response, Secret, errors
-from sansauth.oauth2.answer import parse_tokens, read_expires_in, read_scopes
+from sansauth.oauth2.answer import parse_tokens, read_expires_in, read_scopes, tokens_of
+from sansauth.provider import Quirks
 from sansauth.tokens import OAuth2Tokens
 
 from .support import json_answer
@@ -40,7 +42,12 @@ def read(change: dict[str, object], **options: object) -> OAuth2Tokens:
 class TestSuccess:
     def test_the_example_of_rfc_6749_section_5_1(self) -> None:
         assert read({}) == OAuth2Tokens(
-            "2YotnFZFEjr1zCsicMWpAA", "Bearer", NOW, NOW + 3600, "tGzv3JOkF0XG5Qx2TlKWIA", None, None
+            "2YotnFZFEjr1zCsicMWpAA",
+            "Bearer",
+            NOW,
+            NOW + 3600,
+            "tGzv3JOkF0XG5Qx2TlKWIA",
+            further={"example_parameter": "example_value"},
         )
 
     def test_its_texts_are_secrets(self) -> None:
@@ -66,7 +73,12 @@ class TestSuccess:
 
     def test_without_scopes_those_asked_for_were_granted(self) -> None:
         assert read({}, asked=iter(["a"])).scopes == ("a",)
-        assert read({"scope": ""}, asked=["a"]).scopes == ("a",)
+        assert read({"scope": None}, asked=["a"]).scopes == ("a",)
+        assert read({}, asked=[]).scopes is None
+
+    def test_no_scope_is_another_word_than_no_word(self) -> None:
+        """GitHub grants fewer scopes than were asked for, and says so with an empty one."""
+        assert read({"scope": ""}, asked=["a"]).scopes == ()
 
     def test_scopes_as_granted_and_never_an_exception(self) -> None:
         """oauthlib #562 raises "Scope has changed"."""
@@ -148,9 +160,10 @@ class TestExpiry:
         ("a, b", ("a", "b")),
         (["a", "b"], ("a", "b")),
         (["a", 7, None, ""], ("a",)),
-        ("", None),
-        (" ", None),
-        ([], None),
+        ("", ()),
+        (" ", ()),
+        ([], ()),
+        ([7], None),
         (None, None),
         (7, None),
         ({"a": 1}, None),
@@ -228,3 +241,66 @@ class TestWhatIsNone:
     def test_no_bytes_crash_it_either(self, body: bytes, status: int) -> None:
         with pytest.raises((errors.RemoteProtocolError, errors.ApiError)):
             parse_tokens(Response(status, (), body), SERVER, now=NOW)
+
+
+class TestTokensOfOthers:
+    """Tokens that another library holds, as members of a token answer, are adopted."""
+
+    def test_authlibs_and_requests_oauthlibs(self) -> None:
+        token = {
+            "access_token": "a",
+            "token_type": "bearer",
+            "expires_in": 7200,
+            "expires_at": NOW + 100,
+            "refresh_token": "r",
+            "scope": ["users.read"],
+        }
+        expected = OAuth2Tokens("a", "Bearer", NOW, NOW + 100, "r", ("users.read",))
+        assert tokens_of(token, now=NOW) == expected
+
+    def test_what_is_missing_is_not_known(self) -> None:
+        assert tokens_of({"access_token": "a"}, now=NOW) == OAuth2Tokens("a", issued_at=NOW)
+
+    def test_tokens_bound_to_a_key(self) -> None:
+        token = {"access_token": "a", "token_type": "DPoP"}
+        assert tokens_of(token, now=NOW, dpop_key="{}").dpop_key == "{}"
+
+    @pytest.mark.parametrize("token", [{}, {"access_token": "hunter2 x"}, {"access_token": "a", "token_type": "mac"}])
+    def test_what_are_no_tokens_is_refused_and_not_shown(self, token: dict[str, object]) -> None:
+        with pytest.raises(errors.InvalidParameter, match="these are tokens without") as caught:
+            tokens_of(token, now=NOW)
+        assert "hunter2" not in str(caught.value)
+
+
+class TestTypes:
+    """What services call their tokens is data."""
+
+    SLACK = replace(SERVER, quirks=Quirks(token_types={"bot": "Bearer", "": "Bearer"}))
+
+    @pytest.mark.parametrize("said", ["bot", None, "", "bearer"])
+    def test_a_service_with_words_of_its_own(self, said: str | None) -> None:
+        answer = json_answer(200, GOOD | {"token_type": said})
+        assert parse_tokens(answer, self.SLACK, now=NOW).token_type == "Bearer"
+
+    def test_its_words_are_its_own(self) -> None:
+        with pytest.raises(errors.RemoteProtocolError, match="token_type"):
+            read({"token_type": "bot"})
+
+    def test_what_is_no_access_token(self) -> None:
+        """RFC 8693 section 2.2.1."""
+        tokens = read({"token_type": "N_A", "issued_token_type": "urn:ietf:params:oauth:token-type:jwt"})
+        assert tokens.token_type == "N_A"
+        assert tokens.further["issued_token_type"] == "urn:ietf:params:oauth:token-type:jwt"
+
+
+def test_members_of_the_answer_that_nobody_here_knows_are_kept_and_those_left_out_stay() -> None:
+    """Salesforce's API host is such a one."""
+    previous = replace(PREVIOUS, further={"instance_url": "https://a.example", "team": {"id": "T1"}})
+    tokens = read({"team": {"id": "T2"}}, previous=previous)
+    assert tokens.further == {
+        "instance_url": "https://a.example",
+        "team": {"id": "T2"},
+        "example_parameter": "example_value",
+    }
+    assert OAuth2Tokens.from_bytes(tokens.to_bytes()) == tokens
+    assert "T2" not in repr(tokens)

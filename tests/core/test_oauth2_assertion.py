@@ -7,6 +7,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 import jwt
 import pytest
@@ -15,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sansauth import Endpoints, Env, Provider, errors
+from sansauth.encoding import decode
 from sansauth.identity import OAuth2Client
-from sansauth.oauth2 import bearer_assertion, client_assertion, keys
+from sansauth.oauth2 import bearer_assertion, client_assertion, introspect, keys
 from sansauth.oauth2.client_auth import JWT_BEARER_ASSERTION, build_client_request
 from sansauth.oauth2.jws import Jwt, read_jwt, sign_jwt
 from sansauth.oauth2.keys import (
@@ -30,9 +32,10 @@ from sansauth.oauth2.keys import (
     signing_key,
     thumbprint,
 )
+from sansauth.provider import Quirks
 
 from .jose_keys import ASYMMETRIC, USUAL, pem_for, pem_of, private_jwk, public_jwk, rsa_pem
-from .support import ENV, NONCE, TIMESTAMP, form_of, frames_of_ours
+from .support import ENV, NONCE, TIMESTAMP, Script, form_of, frames_of_ours, json_answer
 from .test_purity import run_python
 
 TOKEN = "https://as.example/token"
@@ -105,6 +108,39 @@ def test_the_audience_is_the_token_endpoint_of_a_service_without_an_issuer() -> 
         client_assertion(client, Provider("A service", "https://as.example"), ENV)
 
 
+@pytest.mark.parametrize("issuer", ["https://as.example", None])
+@pytest.mark.parametrize(
+    ("named", "audience"),
+    [
+        ("token_endpoint", TOKEN),  # Ory Hydra, Authelia
+        ("endpoint", "https://as.example/introspect"),  # Okta: the one that is asked
+        ("https://elsewhere.example/", "https://elsewhere.example/"),
+    ],
+)
+def test_a_service_may_want_another_audience(issuer: str | None, named: str, audience: str) -> None:
+    """RFC 7523 section 3: by its issuer or the URL of its token endpoint, and services take but one of them."""
+    provider = replace(
+        PROVIDER,
+        issuer=issuer,
+        quirks=Quirks(assertion_audience=named),
+        endpoints=Endpoints(token=TOKEN, introspection="https://as.example/introspect"),
+    )
+    for client in (
+        OAuth2Client("a-client", private_key=pem_for("EdDSA")),
+        OAuth2Client("a-client", SECRET, auth="client_secret_jwt"),
+    ):
+        script = Script([json_answer(200, {"active": False})])
+        script.run(introspect(client, "token", provider=provider, env=ENV))
+        (sent,) = [value for name, value in decode(form_of(script.sent[0])) if name == "client_assertion"]
+        assert read_jwt(sent).claims["aud"] == audience
+
+
+def test_an_assertion_is_for_the_token_endpoint_unless_it_is_for_another() -> None:
+    client = OAuth2Client("a-client", private_key=pem_for("EdDSA"))
+    provider = replace(PROVIDER, quirks=Quirks(assertion_audience="endpoint"))
+    assert read_jwt(client_assertion(client, provider, ENV)).claims["aud"] == TOKEN
+
+
 def test_every_assertion_is_another() -> None:
     draws = iter(range(10))
     env = Env(clock=ENV.clock, entropy=lambda size: next(draws).to_bytes(size, "big"))
@@ -116,7 +152,11 @@ def test_every_assertion_is_another() -> None:
 def test_a_jwk_signs_by_the_algorithm_that_it_names(algorithm: str) -> None:
     client = OAuth2Client("a-client", private_key=private_jwk(algorithm))
     assertion = client_assertion(client, PROVIDER, ENV)
-    assert decoded(assertion, public_of(private_jwk(algorithm)), algorithm)["iss"] == "a-client"
+    signed, _, signature = assertion.rpartition(".")
+    known = keys.ALGORITHMS[algorithm].signer  # by its name at PyJWT, which does not know those of RFC 9864 yet
+    judge = jwt.algorithms.get_default_algorithms()[known]
+    assert judge.verify(signed.encode(), public_of(private_jwk(algorithm)), from_base64url(signature) or b"")  # type: ignore[arg-type]
+    assert jwt.get_unverified_header(assertion)["alg"] == algorithm
 
 
 def test_the_key_id_is_the_clients_and_else_that_of_its_jwk() -> None:
@@ -474,4 +514,5 @@ def test_ed25519s_hash_is_sha_512() -> None:
     assert {name: hashlib.new(known.hash).name for name, known in keys.ALGORITHMS.items()} == {
         **{f"{kind}{bits}": f"sha{bits}" for kind in ("HS", "RS", "PS", "ES") for bits in (256, 384, 512)},
         "EdDSA": "sha512",
+        "Ed25519": "sha512",
     }

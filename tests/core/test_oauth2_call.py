@@ -76,6 +76,21 @@ def test_a_refusal_of_another_kind_refreshes_nothing() -> None:
     assert remedy(Exchange(REQUEST, Response(403)), USER, X, ENV) is None
 
 
+@pytest.mark.parametrize(
+    ("challenge", "renewable"),
+    [
+        ("Bearer", True),
+        ('Bearer realm="x", error="invalid_token"', True),
+        ('Bearer error="invalid_request"', False),
+        ('Bearer error="insufficient_user_authentication", acr_values="x"', False),  # RFC 9470
+        ('DPoP error="invalid_dpop_proof"', False),
+    ],
+)
+def test_a_challenge_that_blames_something_else_renews_nothing(challenge: str, renewable: bool) -> None:
+    refused = Exchange(REQUEST, Response(401, [("www-authenticate", challenge)]))
+    assert (remedy(refused, USER, X, ENV) == "token") is renewable
+
+
 def test_a_user_without_tokens_has_to_log_in() -> None:
     with pytest.raises(errors.LoginRequired):
         run(Script())

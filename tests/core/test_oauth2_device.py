@@ -48,7 +48,7 @@ AWAITING = AwaitingDevice(
     verification_uri_complete="https://example.com/device?user_code=WDJB-MJHT",
     expires_at=int(NOW) + 1800,
     interval=5,
-    provider="https://server.example.com",
+    provider="https://server.example.com/token",
     device_code=ANSWER["device_code"],  # type: ignore[arg-type]
     scopes=("example_scope",),
 )
@@ -225,6 +225,18 @@ class TestFinish:
         assert waiting.finish().access_token == "AT"
         assert waiting.slept == [5, 10, 20, 20]
 
+    @pytest.mark.parametrize("trouble", [Response(503), Response(502, (), b"<html>"), Response(429), Response(500)])
+    def test_trouble_of_the_service_does_the_same(self, trouble: Response) -> None:
+        waiting = Waiting([trouble, refused("authorization_pending"), trouble, TOKENS])
+        assert waiting.finish().access_token == "AT"
+        assert waiting.slept == [5, 10, 10, 20]
+
+    def test_endless_trouble_of_the_service_ends_by_our_clock(self) -> None:
+        waiting = Waiting([Response(503)] * 99)
+        with pytest.raises(errors.LoginExpired, match="did not decide in time"):
+            waiting.finish()
+        assert len(waiting.asked) < 10
+
     def test_it_ends_by_our_clock_and_never_sleeps_beyond(self) -> None:
         soon = AwaitingDevice("C", "https://a.test/", None, int(NOW) + 12, 5, AWAITING.provider, "D")
         waiting = Waiting([refused("authorization_pending")] * 9)
@@ -246,9 +258,10 @@ class TestFinish:
             waiting.finish()
         assert (waiting.slept, waiting.asked) == ([], [])
 
-    @pytest.mark.parametrize("status", [400, 403, 200])
-    def test_a_denial(self, status: int) -> None:
-        waiting = Waiting([refused("authorization_pending"), refused("access_denied", status)])
+    @pytest.mark.parametrize("status", [400, 403, 200, 503])
+    @pytest.mark.parametrize("error", ["access_denied", "authorization_declined"])  # the latter is Microsoft Entra's
+    def test_a_denial(self, error: str, status: int) -> None:
+        waiting = Waiting([refused("authorization_pending"), refused(error, status)])
         with pytest.raises(errors.Denied, match="did not let the application in"):
             waiting.finish()
 
@@ -262,7 +275,8 @@ class TestFinish:
         [
             (refused("invalid_grant"), errors.InvalidGrant),
             (refused("invalid_client", 401), errors.InvalidClient),
-            (Response(503, {"retry-after": "1"}), errors.ServiceUnavailable),
+            (Response(501), errors.ApiError),
+            (Response(404), errors.NotFound),
             (Response(200, (), b"<html>"), errors.RemoteProtocolError),
         ],
     )
@@ -271,7 +285,9 @@ class TestFinish:
             Waiting([answer]).finish()
 
     def test_it_is_finished_where_it_was_begun(self) -> None:
-        with pytest.raises(errors.ForeignCallback, match=r"begun at https://server\.example\.com, not at http://"):
+        with pytest.raises(
+            errors.ForeignCallback, match=r"begun at https://server\.example\.com/token, not at http://"
+        ):
             Waiting([]).finish(provider=SERVER.at("http://127.0.0.1:8080"))
 
     @pytest.mark.parametrize("awaiting", [None, AWAITING.to_json()])
@@ -305,13 +321,14 @@ class TestAsData:
             "verification_uri_complete": "https://example.com/device?user_code=WDJB-MJHT",
             "expires_at": 1_700_001_800,
             "interval": 5,
-            "provider": "https://server.example.com",
+            "provider": "https://server.example.com/token",
             "device_code": "GmRhmhcxhwAzkoEqiMEg_DnyEysNkuNhszIySk9eS",
             "scopes": ["example_scope"],
         }
 
     def test_it_does_not_show_its_codes(self) -> None:
-        assert repr(AWAITING) == "AwaitingDevice(provider='https://server.example.com', expires_at=1700001800, ***)"
+        shown = "provider='https://server.example.com/token', expires_at=1700001800, ***"
+        assert repr(AWAITING) == f"AwaitingDevice({shown})"
 
     def test_what_is_shown_to_the_user_prints(self) -> None:
         assert f"{AWAITING.user_code}" == "WDJB-MJHT"

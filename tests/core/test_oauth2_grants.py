@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,14 +12,21 @@ from sansauth import Endpoints, Env, Flow, Operation, Provider, Request, errors
 from sansauth.encoding import decode
 from sansauth.identity import OAuth2Client
 from sansauth.oauth2.grants import (
+    Grant,
+    build_token_request,
     client_credentials,
+    client_credentials_grant,
+    code_grant,
     exchange_code,
     exchange_token,
     grant_by_jwt,
     join_scopes,
+    jwt_grant,
     refresh,
+    refresh_grant,
     request_tokens,
     require_scopes,
+    token_exchange_grant,
 )
 from sansauth.provider import Quirks
 from sansauth.tokens import OAuth2Tokens
@@ -192,3 +200,36 @@ class TestScopes:
             require_scopes(HELD, "a", "c", "d")
         with pytest.raises(errors.RemoteProtocolError):
             require_scopes(OAuth2Tokens("t"), "a")
+
+
+class TestPairs:
+    """Each grant as the form that is sent, for who sends it themselves; `parse_tokens` reads every answer."""
+
+    def form(self, grant: Grant, client: OAuth2Client = CLIENT) -> str:
+        return form_of(build_token_request(client, grant, provider=SERVER, env=ENV))
+
+    def test_the_parameters_of_a_client_go_along_with_every_token_request(self) -> None:
+        client = replace(CLIENT, parameters={"resource": "https://api", "scope": "mine"})
+        form = self.form((("grant_type", "urn:mine"), ("scope", "yours")), client)
+        assert form.startswith("grant_type=urn%3Amine&scope=yours&resource=https%3A%2F%2Fapi")
+        assert "mine" not in form.replace("urn%3Amine", "")
+
+    def test_what_goes_along_is_masked(self) -> None:
+        grants = (
+            client_credentials_grant(provider=SERVER, further={"client_assertion": "hunter2", "n": 1}),
+            token_exchange_grant("hunter2", provider=SERVER, further={"actor_token": "hunter2"}),
+            jwt_grant("hunter2", provider=SERVER),
+            code_grant(CLIENT, "hunter2", "hunter2"),
+            refresh_grant(OAuth2Tokens("a", refresh_token="hunter2"), provider=SERVER),
+        )
+        for grant in grants:
+            assert "hunter2" not in repr(grant)
+            assert "hunter2" in self.form(grant)
+
+    def test_tokens_without_a_refresh_token_are_no_grant(self) -> None:
+        with pytest.raises(errors.LocalProtocolError, match="no refresh token"):
+            refresh_grant(OAuth2Tokens("a"), provider=SERVER)
+
+    def test_scopes_that_are_no_list_at_all(self) -> None:
+        with pytest.raises(errors.InvalidParameter, match="scopes are a list"):
+            jwt_grant("a", provider=SERVER, scopes=7)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import jwt
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sansauth import Endpoints, Env, Exclusive, Flow, Provider, Response, State, errors
+from sansauth import Endpoints, Env, Exclusive, Flow, Provider, Response, Save, Send, State, errors
 from sansauth.identity import OAuth2Client
 from sansauth.oauth2 import Claims, Jwks, validate_id_token, verify_id_token
 from sansauth.oauth2.jwks import build_jwks_request, jwks_key, parse_jwks
@@ -138,8 +138,47 @@ def test_the_audience_is_a_text_or_a_list(audience: object) -> None:
 
 
 @pytest.mark.parametrize("name", ["azp", "nbf", "at_hash"])
-def test_these_claims_may_be_missing(name: str) -> None:
+def test_these_claims_may_be_missing_or_null(name: str) -> None:
     assert name not in validated(id_token(without(name)))
+    assert validated(id_token({**CLAIMS, name: None}))[name] is None
+
+
+@pytest.mark.parametrize(
+    ("parties", "names"),
+    [
+        (["an-app"], {"azp": "an-app"}),  # Google: the Android client has obtained it for the server's
+        (("an-app",), {"aud": ["a-client"], "azp": "an-app"}),
+        ({"another", "third"}, {"aud": ["third", "a-client", "another"], "azp": None}),
+        (["another"], {"aud": ["a-client", "another"], "azp": "another"}),
+        (["unheard-of"], {"aud": ["a-client", "another"]}),  # azp is this client
+    ],
+)
+def test_others_that_are_trusted_may_be_named(parties: Collection[str], names: dict[str, object]) -> None:
+    assert validated(id_token({**CLAIMS, **names}), trusted_parties=parties)["sub"] == "canary-user"
+    script = Script([keys_answer(JWKS)])
+    assert verified(script, Clock(), id_token({**CLAIMS, **names}), trusted_parties=parties)["sub"] == "canary-user"
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        ({"azp": "another"}, "azp is not this client"),
+        ({"aud": ["a-client", "an-app", "another"], "azp": None}, "azp does not say who it is for"),
+        ({"aud": "an-app", "azp": "an-app"}, "aud does not name this client"),
+        ({"aud": ["an-app"], "azp": "a-client"}, "aud does not name this client"),
+    ],
+)
+def test_others_that_are_not_trusted_may_not(names: dict[str, object], says: str) -> None:
+    assert says in refused(id_token({**CLAIMS, **names}), trusted_parties=["an-app"])
+    with pytest.raises(errors.InvalidIdToken, match=says):
+        verified(Script([keys_answer(JWKS)]), Clock(), id_token({**CLAIMS, **names}), trusted_parties=["an-app"])
+
+
+def test_one_text_is_no_list_of_trusted_parties() -> None:
+    """Of which every part would be one."""
+    for attempt in (validated, lambda token, **parties: verified(Script(), Clock(), token, **parties)):
+        with pytest.raises(errors.InvalidParameter, match="not one str"):
+            attempt(id_token({**CLAIMS, "azp": "app"}), trusted_parties="an-app")
 
 
 def test_what_was_not_asked_for_is_not_checked() -> None:
@@ -170,7 +209,8 @@ MUTATIONS: dict[str, tuple[dict[str, object], str]] = {
     "aud with a number": ({**CLAIMS, "aud": ["a-client", 1]}, OF_ANOTHER),
     "aud a list, no azp": ({**without("azp"), "aud": ["a-client", "another"]}, "azp does not say who it is for"),
     "another azp": ({**CLAIMS, "azp": "another"}, "azp is not this client"),
-    "azp null": ({**CLAIMS, "azp": None}, "azp is not this client"),
+    "azp empty": ({**CLAIMS, "azp": ""}, "azp is not this client"),
+    "azp in a list": ({**CLAIMS, "azp": ["a-client"]}, "azp is not this client"),
     "another azp of a list": ({**CLAIMS, "aud": ["a-client", "another"], "azp": "another"}, "azp is not this client"),
     "no exp": (without("exp"), "exp is missing"),
     "expired": ({**CLAIMS, "exp": NOW - 60}, "has expired"),
@@ -193,7 +233,7 @@ MUTATIONS: dict[str, tuple[dict[str, object], str]] = {
         {**CLAIMS, "at_hash": base64url(hashlib.sha256(ACCESS_TOKEN.encode()).digest())},
         "at_hash is not that",
     ),
-    "at_hash null": ({**CLAIMS, "at_hash": None}, "at_hash is not that"),
+    "at_hash empty": ({**CLAIMS, "at_hash": ""}, "at_hash is not that"),
     "no auth_time": (without("auth_time"), "auth_time is missing"),
     "auth_time long ago": ({**CLAIMS, "auth_time": NOW - 121}, "not within max_age"),
     "auth_time to come": ({**CLAIMS, "auth_time": NOW + 61}, "not within max_age"),
@@ -237,8 +277,34 @@ def test_an_algorithm_that_is_none_of_the_providers_is_refused(algorithm: object
 @pytest.mark.parametrize("algorithm", ["HS256", "RS512"])
 def test_an_algorithm_that_is_not_listed_is_refused(algorithm: str) -> None:
     key = secret_key(SECRET) if algorithm == "HS256" else signing_key(private_jwk(algorithm))
-    said = refused(id_token(CLAIMS, key), provider=replace(PROVIDER, quirks=Quirks()))
-    assert "signs with: RS256, ES256, PS256, EdDSA;" in said
+    said = refused(id_token(CLAIMS, key), provider=replace(PROVIDER, quirks=Quirks(algorithms=("RS256", "ES256"))))
+    assert f"signs with: RS256, ES256; it is {algorithm}. Where the service does sign by it, list it" in said
+    said = refused(id_token(CLAIMS, key), provider=replace(PROVIDER, quirks=Quirks(algorithms=())))
+    assert f"signs with: none is allowed; it is {algorithm}." in said
+
+
+def test_unless_it_says_otherwise_a_service_signs_by_any_public_key_and_by_no_secret() -> None:
+    assert sorted(Quirks().algorithms) == sorted(ASYMMETRIC)
+    plain = replace(PROVIDER, quirks=Quirks())
+    for algorithm in ASYMMETRIC:
+        token = id_token(without("at_hash"), signing_key(private_jwk(algorithm)))
+        keys = {"keys": [public_jwk(private_jwk(algorithm), kid="k")]}
+        assert validated(token, keys, provider=plain)["sub"] == "canary-user"
+    assert "it is HS256." in refused(id_token(CLAIMS, secret_key(SECRET)), provider=plain)
+
+
+@pytest.mark.parametrize("listed", ["EdDSA", "Ed25519"])
+@pytest.mark.parametrize("signed", ["EdDSA", "Ed25519"])
+@pytest.mark.parametrize("published", ["EdDSA", "Ed25519", None])
+def test_ed25519_has_two_names(listed: str, signed: str, published: str | None) -> None:
+    """RFC 8037 and RFC 9864 section 2.2."""
+    key = signing_key(private_jwk(signed))
+    assert key.algorithm == signed
+    token = id_token(without("at_hash"), key)
+    assert jwt.get_unverified_header(token)["alg"] == signed
+    provider = replace(PROVIDER, quirks=Quirks(algorithms=(listed,)))
+    keys = {"keys": [public_jwk(private_jwk(signed), kid="k", alg=published)]}
+    assert validated(token, keys, provider=provider)["sub"] == "canary-user"
 
 
 @pytest.mark.parametrize("confused", ["pem", "der", "jwk", "n"])
@@ -274,19 +340,44 @@ def test_the_key_is_the_one_that_the_kid_names() -> None:
     both = {"keys": [other, *JWKS["keys"]]}
     assert validated(id_token(), both)["sub"] == "canary-user"
     assert "signature" in refused(id_token(header={"kid": "other"}), both)
-    assert "0 keys for ES256 of the id_token's kid" in refused(id_token(header={"kid": "unknown"}), both)
-    assert "2 keys for ES256 of the id_token's kid" in refused(
-        id_token(), {"keys": [{**other, "kid": "k"}, *JWKS["keys"]]}
-    )
+    assert "no key for ES256 of the id_token's kid" in refused(id_token(header={"kid": "unknown"}), both)
+    nameless = {name: value for name, value in JWKS["keys"][0].items() if name != "kid"}
+    assert "signature" in refused(id_token(header={"kid": "other"}), {"keys": [nameless, other]})
 
 
-def test_without_a_kid_exactly_one_key_has_to_fit() -> None:
-    mine, other = public_jwk(pem_for("ES256"), kid="k"), public_jwk(pem_for("ES256", 1))
-    token = id_token(header={})
-    assert validated(token, {"keys": [mine]})["sub"] == "canary-user"
-    assert validated(token, {"keys": [mine, public_jwk(rsa_pem()), {**other, "use": "enc"}]})["sub"] == "canary-user"
-    assert "2 keys for ES256 without a kid" in refused(token, {"keys": [mine, other]})
-    assert "0 keys for ES256 without a kid" in refused(token, {"keys": []})
+@pytest.mark.parametrize("kid", ["absent", None, "", 0])
+def test_keys_without_a_kid_may_be_any(kid: object) -> None:
+    named = {} if kid == "absent" else {"kid": kid}
+    mine = {**{name: value for name, value in JWKS["keys"][0].items() if name != "kid"}, **named}
+    other = public_jwk(pem_for("ES256", 1), **named)
+    for token in (id_token(), id_token(header={})):
+        assert validated(token, {"keys": [mine]})["sub"] == "canary-user"
+        assert validated(token, {"keys": [other, mine]})["sub"] == "canary-user"
+        assert "signature" in refused(token, {"keys": [other]})
+
+
+@pytest.mark.parametrize("header", [{}, {"kid": None}, {"kid": ""}])
+def test_without_a_kid_all_keys_that_fit_are_tried(header: dict[str, object]) -> None:
+    mine, other = public_jwk(pem_for("ES256"), kid="k"), public_jwk(pem_for("ES256", 1), kid="other")
+    token = id_token(header=header)
+    for keys in ([mine], [mine, other], [other, public_jwk(rsa_pem()), {"kty": "EC", "crv": "P-256"}, mine]):
+        assert validated(token, {"keys": keys})["sub"] == "canary-user"
+    assert "signature" in refused(token, {"keys": [other, {**mine, "use": "enc"}]})
+    assert refused(token, {"keys": []}).endswith("has no key for ES256")
+
+
+def test_a_key_that_is_listed_twice_counts_once() -> None:
+    """Or two of the same kid, as a service has while it rotates its keys."""
+    (mine,), other = JWKS["keys"], public_jwk(pem_for("ES256", 1), kid="k")
+    for keys in ([mine, mine], [other, mine], [mine, other]):
+        assert validated(id_token(), {"keys": keys})["sub"] == "canary-user"
+    assert "signature" in refused(id_token(), {"keys": [other, other]})
+
+
+def test_of_keys_without_end_only_the_first_are_tried() -> None:
+    (mine,), other = JWKS["keys"], public_jwk(pem_for("ES256", 1), kid="k")
+    assert validated(id_token(), {"keys": [other] * 15 + [mine]})["sub"] == "canary-user"
+    assert "signature" in refused(id_token(), {"keys": [other] * 16 + [mine]})
 
 
 @pytest.mark.parametrize(
@@ -298,11 +389,22 @@ def test_without_a_kid_exactly_one_key_has_to_fit() -> None:
         {"key_ops": "verify"},
         {"kty": "RSA"},
         {"crv": "P-384"},
-        {"kid": None},
+        {"alg": "ES256K"},
+        {"alg": ["ES256"]},
+        {"kid": "K"},
+        {"kid": 1},
     ],
 )
 def test_a_key_for_something_else_does_not_fit(members: dict[str, object]) -> None:
-    assert "0 keys for ES256" in refused(id_token(), {"keys": [{**JWKS["keys"][0], **members}]})
+    assert "no key for ES256" in refused(id_token(), {"keys": [{**JWKS["keys"][0], **members}]})
+
+
+@pytest.mark.parametrize(
+    "members",
+    [{"alg": None}, {"alg": ""}, {"use": None}, {"use": ""}, {"key_ops": None}, {"key_ops": []}, {"x5c": None}],
+)
+def test_a_member_that_says_nothing_is_as_good_as_missing(members: dict[str, object]) -> None:
+    assert validated(id_token(), {"keys": [{**JWKS["keys"][0], **members}]})["sub"] == "canary-user"
 
 
 def test_a_key_that_may_do_more_fits() -> None:
@@ -321,7 +423,7 @@ def test_a_key_that_is_none_is_told(members: dict[str, object]) -> None:
         ({"kid": "k", "crit": []}, "crit"),
         ({"kid": "k", "crit": ["b64"], "b64": False}, "crit"),
         ({"kid": 1}, "kid is no text"),
-        ({"kid": None}, "kid is no text"),
+        ({"kid": ["k"]}, "kid is no text"),
         ({"kid": "k", "typ": "at+jwt"}, "typ says that it is a JWT of another kind"),
         ({"kid": "k", "typ": "application/AT+JWT"}, "typ says that it is a JWT of another kind"),
         ({"kid": "k", "typ": "dpop+jwt"}, "typ says that it is a JWT of another kind"),
@@ -422,7 +524,7 @@ def test_the_keys_are_fetched_once_and_kept_in_memory() -> None:
 
 
 def test_the_timeouts_bound_the_fetch() -> None:
-    from sansauth import Send, Timeouts
+    from sansauth import Timeouts
 
     limits = Timeouts(total=3)
     flow = Flow(verify_id_token(CLIENT, id_token(), provider=PROVIDER, env=Clock().env, timeouts=limits))
@@ -447,8 +549,113 @@ def test_a_key_that_the_service_has_taken_back_stops_to_count() -> None:
     script, clock = Script([keys_answer(JWKS), keys_answer(OTHER)]), Clock()
     verified(script, clock)
     clock.now += 3600
-    with pytest.raises(errors.InvalidIdToken, match="0 keys"):
+    with pytest.raises(errors.InvalidIdToken, match="no key"):
         verified(script, clock)
+
+
+OUTAGES: list[Response | Exception] = [
+    errors.TimedOut("slow"),
+    Response(503),
+    Response(429),
+    Response(403, {"content-type": "text/html"}, b"<html>"),
+    Response(302, {"location": "https://elsewhere.example/"}),
+    Response(200, {"content-type": "text/html"}, b"<html>"),
+    json_answer(200, {}),
+]
+
+
+@pytest.mark.parametrize("outage", OUTAGES, ids=lambda outage: str(getattr(outage, "status", "timeout")))
+def test_while_the_keys_cannot_be_fetched_old_ones_do_for_some_hours(outage: Response | Exception) -> None:
+    script, clock = Script([keys_answer(JWKS), *[outage] * 3]), Clock()
+    verified(script, clock)
+    for age in (3600, 14_399):
+        clock.now = NOW + age
+        assert verified(script, clock).subject == "canary-user"
+    assert len(script.sent) == 3
+    clock.now = NOW + 14_400
+    with pytest.raises(type(outage) if isinstance(outage, Exception) else errors.SansauthError):
+        verified(script, clock)
+    script.answers = [keys_answer(JWKS)]
+    assert verified(script, clock).subject == "canary-user"
+
+
+def test_during_an_outage_the_service_is_asked_once_a_minute() -> None:
+    script, clock = Script([keys_answer(JWKS), *[Response(503)] * 10]), Clock()
+    verified(script, clock)
+    for second in range(600):
+        clock.now = NOW + 3600 + second
+        assert verified(script, clock).subject == "canary-user"
+        with pytest.raises(errors.InvalidIdToken, match="no key"):
+            verified(script, clock, id_token({**CLAIMS, "exp": clock.now + 9}, header={"kid": "forged"}))
+    assert len(script.sent) == 11
+
+
+def test_old_keys_are_no_substitute_for_a_new_one() -> None:
+    script, clock = Script([keys_answer(OTHER), Response(503)]), Clock()
+    with pytest.raises(errors.InvalidIdToken, match="no key"):
+        verified(script, clock)
+    clock.now += 3600
+    with pytest.raises(errors.ServiceUnavailable):
+        verified(script, clock)
+
+
+def test_old_keys_of_a_clock_that_was_set_back_do_not_count() -> None:
+    script, clock = Script([keys_answer(JWKS), Response(503)]), Clock()
+    verified(script, clock)
+    clock.now -= 10
+    with pytest.raises(errors.ServiceUnavailable):
+        verified(script, clock)
+
+
+def test_while_one_fetches_others_go_on_with_old_keys_and_wait_for_new_ones() -> None:
+    script, clock = Script([keys_answer(JWKS)]), Clock()
+    verified(script, clock)
+    clock.now += 3600
+    token = id_token({**CLAIMS, "exp": clock.now + 300})
+    first = Flow(verify_id_token(CLIENT, token, provider=PROVIDER, env=clock.env))
+    first.resume(script.records[jwks_key(PROVIDER)])
+    body = first.body()
+    body.resume(script.records[jwks_key(PROVIDER)])
+    assert isinstance(body.effect, Save)
+    body.resume(script.save(body.effect.key, body.effect.data, body.effect.expected))
+    assert isinstance(body.effect, Send)
+    assert verified(script, clock).subject == "canary-user"
+    script.log.clear()
+    script.while_waiting = lambda _: (
+        body.receive(keys_answer({"keys": [*JWKS["keys"], *OTHER["keys"]]})),
+        body.resume(script.save(body.effect.key, body.effect.data, body.effect.expected)),  # type: ignore[attr-defined]
+    )
+    theirs = id_token(
+        key=signing_key(pem_for("ES256", 1)), claims=json.loads(_claims_of(token)), header={"kid": "other"}
+    )
+    assert verified(script, clock, theirs).subject == "canary-user"
+    assert script.log == ["Load", "Exclusive", "  Load"]
+
+
+def _claims_of(token: str) -> bytes:
+    return base64.urlsafe_b64decode(token.split(".")[1] + "==")
+
+
+@pytest.mark.parametrize("kid", ["k", None])
+def test_a_new_key_under_an_old_kid_is_fetched_when_a_signature_is_not_the_old_ones(kid: str | None) -> None:
+    old, new = ({"keys": [public_jwk(pem, kid=kid)]} for pem in (pem_for("ES256", 1), pem_for("ES256")))
+    script, clock = Script([keys_answer(old), keys_answer(new)]), Clock()
+    with pytest.raises(errors.InvalidIdToken, match="signature"):
+        verified(script, clock)  # the keys are a moment old: nobody asks again
+    assert len(script.sent) == 1
+    clock.now += 60
+    assert verified(script, clock).subject == "canary-user"
+    assert verified(script, clock).subject == "canary-user"
+    assert len(script.sent) == 2
+
+
+def test_forged_signatures_fetch_no_more_than_once_a_minute() -> None:
+    script, clock = Script([keys_answer(JWKS)] * 10), Clock()
+    for second in range(600):
+        clock.now = NOW + second
+        with pytest.raises(errors.InvalidIdToken, match="signature"):
+            verified(script, clock, id_token(key=signing_key(pem_for("ES256", 1))))
+    assert len(script.sent) == 10
 
 
 def test_keys_are_fetched_again_when_the_clock_was_set_back() -> None:
@@ -461,7 +668,7 @@ def test_keys_are_fetched_again_when_the_clock_was_set_back() -> None:
 
 def test_a_new_key_is_fetched_when_a_token_names_it() -> None:
     script, clock = Script([keys_answer(OTHER), keys_answer(JWKS)]), Clock()
-    with pytest.raises(errors.InvalidIdToken, match="0 keys"):
+    with pytest.raises(errors.InvalidIdToken, match="no key"):
         verified(script, clock)
     clock.now += 60
     assert verified(script, clock).subject == "canary-user"
@@ -472,7 +679,7 @@ def test_forged_key_ids_fetch_no_more_than_once_a_minute() -> None:
     script, clock = Script([keys_answer(JWKS)] * 11), Clock()
     for second in range(600):
         clock.now = NOW + second
-        with pytest.raises(errors.InvalidIdToken, match="0 keys"):
+        with pytest.raises(errors.InvalidIdToken, match="no key"):
             verified(script, clock, id_token(header={"kid": f"forged-{second}"}))
     assert len(script.sent) == 10
 
@@ -495,7 +702,7 @@ def test_forged_key_ids_do_not_hammer_a_service_that_fails() -> None:
     [
         ("canary", PROVIDER),
         (id_token(header={"kid": "k", "crit": ["a"]}), PROVIDER),
-        (id_token(key=signing_key(pem_for("ES384"))), replace(PROVIDER, quirks=Quirks())),
+        (id_token(key=signing_key(pem_for("ES384"))), replace(PROVIDER, quirks=Quirks(algorithms=("ES256",)))),
         (id_token(key=secret_key("another secret")), PROVIDER),
     ],
     ids=["no JWT", "crit", "alg", "HMAC"],

@@ -177,3 +177,21 @@ def test_it_is_a_value_whose_further_texts_are_masked() -> None:
     said = read(ANSWER)
     assert hash(said) == hash(read(ANSWER))
     assert "twenty-seven" not in repr(said)
+
+
+def test_they_are_masked_however_deep_they_stand() -> None:
+    further = {"cnf": {"jkt": "canary"}, "act": [{"sub": ["canary", 7, None]}], "n": 1.5}
+    said = read({"active": True, **further})
+    assert said.further == further
+    assert "canary" not in repr(said)
+
+
+def test_members_of_the_services_own_may_have_the_name_of_an_errors() -> None:
+    further = {"code": "invalid_grant", "type": "credits", "error": "invalid_token"}
+    assert read({"active": True, **further}).further == further
+
+
+def test_who_somebody_is_is_not_shown() -> None:
+    said = read({"active": True, "username": "canary", "sub": "canary"})
+    assert (said.username, said.sub) == ("canary", "canary")
+    assert "canary" not in repr(said)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import pytest
 
 from sansauth import Env, Provider, Response, Stored, errors
 from sansauth.identity import OAuth2Client, OAuth2User
-from sansauth.oauth2.lifecycle import adopt, is_dead_refresh, oauth2_tokens
+from sansauth.oauth2.lifecycle import PAUSE_SECONDS, adopt, is_dead_refresh, logout, oauth2_tokens
 from sansauth.provider import Endpoints, Quirks
 from sansauth.refusal import read_refusal
 from sansauth.tokens import OAuth2Tokens, oauth2_tokens_key
@@ -51,13 +52,24 @@ def test_fresh_tokens_cost_one_look_into_the_store() -> None:
     assert script.log == ["Load"]
 
 
+def test_what_was_seen_before_decides_nothing_else() -> None:
+    """A process that knows old tokens only looks into the store before it renews them."""
+    script = Script(records=stored(FRESH), recalled=stored(ENDED))
+    assert run(script) == FRESH
+    assert script.sent == []
+    dead = ENDED.died(1.0, "invalid_grant")
+    script = Script(records=stored(FRESH), recalled=stored(dead))
+    assert run(script) == FRESH
+    assert script.log == ["Load", "Load"]
+
+
 @pytest.mark.parametrize("tokens", [DUE, ENDED])
 def test_tokens_that_are_due_are_refreshed_alone_and_saved_before_they_are_used(tokens: OAuth2Tokens) -> None:
     script = Script([issued()], stored(tokens))
     new = run(script)
     assert (new.access_token, new.refresh_token, new.scopes) == ("new", "r2", ("a",))
     assert tokens_of(script) == new
-    assert script.log == ["Load", "Exclusive", "  Load", "  Send", "  Save"]
+    assert [step for step in script.log if "oad" not in step] == ["Exclusive", "  Send", "  Save"]
     assert form_of(script.sent[0]) == "grant_type=refresh_token&refresh_token=r1&client_id=id"
 
 
@@ -102,15 +114,48 @@ class TestFailures:
 
     def test_tokens_that_vanish_meanwhile(self) -> None:
         script = Script(records=stored(ENDED), while_waiting=lambda script: script.records.clear())
-        with pytest.raises(errors.LoginRequired, match="gone"):
+        with pytest.raises(errors.LoginRequired, match="there are no tokens"):
             run(script)
 
     @pytest.mark.parametrize("dead", [DEAD, json_answer(400, {"error": "invalid_grant"})])
-    def test_a_dead_refresh_token_is_a_login_and_the_record_stays(self, dead: Response) -> None:
+    def test_a_dead_refresh_token_is_marked_with_time_and_reason_and_asked_for_never_again(
+        self, dead: Response
+    ) -> None:
         script = Script([dead], stored(ENDED))
+        with pytest.raises(errors.LoginRequired, match=r"said 0 s ago .* is dead \(InvalidGrant: X answered 400"):
+            run(script)
+        marked = tokens_of(script)
+        assert (marked.is_same_generation(ENDED), marked.refresh_token) == (True, "r1")
+        assert marked.death is not None
+        assert marked.death.at == TIMESTAMP
+        later = Env(lambda: TIMESTAMP + 90.0, ENV.entropy)
+        for _ in range(3):
+            with pytest.raises(errors.LoginRequired, match=r"said 90 s ago"):
+                run(script, env=later)
+        assert len(script.sent) == 1
+        assert tokens_of(script) == marked
+
+    def test_a_thousand_who_wait_for_the_key_all_learn_of_it(self) -> None:
+        marked = ENDED.died(float(TIMESTAMP), "InvalidGrant")
+        script = Script(records=stored(ENDED), while_waiting=another_refreshes(marked))
         with pytest.raises(errors.LoginRequired, match="dead"):
             run(script)
-        assert tokens_of(script) == ENDED
+        assert script.sent == []
+
+    def test_a_dead_refresh_token_whose_access_token_lives_serves_until_it_ends(self) -> None:
+        script = Script([DEAD], stored(DUE))
+        assert run(script).access_token == "due"
+        assert run(script).access_token == "due"
+        with pytest.raises(errors.LoginRequired, match="dead"):
+            run(script, env=Env(lambda: TIMESTAMP + 31.0, ENV.entropy))
+        assert len(script.sent) == 1
+
+    def test_another_login_ends_the_death(self) -> None:
+        script = Script([DEAD], stored(ENDED))
+        with pytest.raises(errors.LoginRequired):
+            run(script)
+        script.run(adopt(USER, FRESH, X))
+        assert run(script) == FRESH
 
     def test_a_missing_parameter_is_a_mistake_of_ours_and_no_dead_token(self) -> None:
         """X says `invalid_request` of both."""
@@ -140,6 +185,41 @@ class TestFailures:
         with pytest.raises((errors.ApiError, errors.TransportError)):
             run(script)
         assert tokens_of(script) == ENDED
+
+    def test_while_the_old_token_serves_the_service_is_left_in_peace_for_a_while(self) -> None:
+        script = Script([Response(503), issued()], stored(DUE))
+        assert [run(script).access_token for _ in range(3)] == ["due"] * 3
+        assert len(script.sent) == 1
+        later = Env(lambda: TIMESTAMP + PAUSE_SECONDS, ENV.entropy)
+        assert run(script, env=later).access_token == "new"
+
+    def test_a_mistake_of_ours_is_told_each_time(self) -> None:
+        script = Script([MISSING, MISSING], stored(DUE))
+        for _ in range(2):
+            with pytest.raises(errors.BadRequest):
+                run(script)
+
+    @pytest.mark.parametrize("tokens", [DUE, ENDED])
+    @pytest.mark.parametrize("answer", [Response(503), MISSING])
+    def test_who_waited_while_another_failed_does_not_try_as_well(self, answer: Response, tokens: OAuth2Tokens) -> None:
+        """Of a thousand callers and a service that hangs, the last would wait for a thousand timeouts."""
+        now = [float(TIMESTAMP)]
+        env = Env(lambda: now[0], ENV.entropy)
+        script = Script([answer], stored(tokens))
+
+        def another_fails(script: Script) -> None:
+            script.while_waiting = lambda script: None
+            now[0] += 1.0
+            with contextlib.suppress(errors.ApiError):
+                run(script, env=env, rejected=None if tokens is ENDED else "other")
+
+        script.while_waiting = another_fails
+        if tokens is DUE and answer is not MISSING:
+            assert run(script, env=env) == DUE
+        else:
+            with pytest.raises(errors.RenewalFailed, match=r"account 'alice' could not be renewed: (Service|Bad|Miss)"):
+                run(script, env=env)
+        assert len(script.sent) == 1
 
     def test_a_rejected_token_does_not_live(self) -> None:
         script = Script([Response(503)], stored(FRESH))
@@ -172,6 +252,158 @@ class TestFailures:
         assert tokens_of(script) == ENDED
 
 
+class TestRaces:
+    """A lease can end before its holder does; what then happens, step by step."""
+
+    NEWER = replace(FRESH, access_token="theirs", refresh_token="r9")
+
+    def meanwhile(self, tokens: OAuth2Tokens | None) -> Callable[[Script], None]:
+        def act(script: Script) -> None:
+            script.save(KEY, None if tokens is None else tokens.to_bytes(), script.records[KEY].version)
+            script.during_send = lambda script: None
+
+        return act
+
+    def test_who_is_refused_takes_what_another_has_saved_meanwhile(self) -> None:
+        script = Script([DEAD], stored(ENDED), during_send=self.meanwhile(self.NEWER))
+        assert run(script) == self.NEWER
+        assert tokens_of(script) == self.NEWER
+
+    def test_and_renews_it_if_that_has_ended_too(self) -> None:
+        ended = replace(self.NEWER, expires_at=TIMESTAMP - 1.0)
+        script = Script([DEAD, issued()], stored(ENDED), during_send=self.meanwhile(ended))
+        assert run(script).access_token == "new"
+        assert "refresh_token=r9" in form_of(script.sent[1])
+
+    def test_who_is_refused_does_not_bury_a_login_that_was_ended_meanwhile(self) -> None:
+        script = Script([DEAD], stored(ENDED), during_send=self.meanwhile(None))
+        with pytest.raises(errors.LoginRequired, match="there are no tokens"):
+            run(script)
+        assert KEY not in script.records
+
+    def test_who_is_refused_leaves_the_mark_of_another(self) -> None:
+        marked = ENDED.died(1.0, "theirs")
+        script = Script([DEAD], stored(ENDED), during_send=self.meanwhile(marked))
+        with pytest.raises(errors.LoginRequired, match="theirs"):
+            run(script)
+        assert tokens_of(script) == marked
+
+    def test_a_mark_that_conflicts_looks_again(self) -> None:
+        script = Script([DEAD], stored(ENDED), troubles=[errors.Conflict("changed")])
+        with pytest.raises(errors.LoginRequired, match="dead"):
+            run(script)
+        assert tokens_of(script).death is not None
+
+    def test_who_was_served_writes_over_the_mark_of_who_was_refused(self) -> None:
+        marked = ENDED.died(1.0, "theirs")
+        script = Script([issued()], stored(ENDED), during_send=self.meanwhile(marked))
+        assert run(script).access_token == "new"
+        assert tokens_of(script).access_token == "new"
+        assert tokens_of(script).death is None
+
+    def test_who_was_served_yields_to_newer_tokens(self) -> None:
+        script = Script([issued()], stored(ENDED), during_send=self.meanwhile(self.NEWER))
+        assert run(script) == self.NEWER
+        assert tokens_of(script) == self.NEWER
+
+    def test_who_was_served_does_not_bring_a_login_back_that_was_ended_meanwhile(self) -> None:
+        script = Script([issued()], stored(ENDED), during_send=self.meanwhile(None))
+        with pytest.raises(errors.LoginRequired, match="removed while they were renewed"):
+            run(script)
+        assert KEY not in script.records
+
+    def test_records_that_never_stand_still_are_an_error_in_the_end(self) -> None:
+        conflict: list[Exception | None] = [errors.Conflict("changed")] * 20
+        for answer in (issued(), DEAD):
+            script = Script([answer], stored(ENDED), troubles=list(conflict))
+            with pytest.raises(errors.Conflict, match="whenever it is saved"):
+                run(script)
+        with pytest.raises(errors.Conflict, match="whenever it is saved"):
+            Script(records=stored(ENDED), troubles=list(conflict)).run(adopt(USER, FRESH, X))
+
+    def test_tokens_that_are_dead_whenever_they_are_renewed_are_an_error_in_the_end(self) -> None:
+        script = Script([DEAD] * 20, stored(ENDED))
+
+        def another_login(script: Script) -> None:
+            again = replace(ENDED, access_token=f"a{len(script.sent)}")
+            script.save(KEY, again.to_bytes(), script.records[KEY].version)
+
+        script.during_send = another_login
+        with pytest.raises(errors.RenewalFailed, match="again and again"):
+            run(script)
+
+
+class TestAStoreThatFails:
+    def test_new_tokens_are_saved_once_more(self) -> None:
+        script = Script([issued()], stored(ENDED), troubles=[errors.StoreError("down")])
+        assert run(script).access_token == "new"
+        assert tokens_of(script).access_token == "new"
+        assert script.slept == [0.5]
+
+    def test_a_save_that_failed_after_it_had_written_is_no_conflict(self) -> None:
+        def written(script: Script) -> None:
+            fresh = OAuth2Tokens("new", "Bearer", float(TIMESTAMP), TIMESTAMP + 7200.0, "r2", ("a",))
+            script.save(KEY, fresh.to_bytes(), 1)
+
+        script = Script([issued()], stored(ENDED), troubles=[errors.StoreError("broke")], during_send=written)
+        assert run(script).access_token == "new"
+        assert script.records[KEY].version == 2
+
+    def test_tokens_the_store_does_not_take_wait_in_memory_until_it_does(self) -> None:
+        """Their refresh token is the only one left: the old one is spent."""
+        down: list[Exception | None] = [errors.StoreError("down")] * 2
+        script = Script([issued()], stored(ENDED), troubles=down)
+        with pytest.raises(errors.StoreError, match="down"):
+            run(script)
+        assert tokens_of(script) == ENDED
+        assert run(script).access_token == "new"
+        assert tokens_of(script).refresh_token == "r2"
+        assert len(script.sent) == 1
+        assert not any(key.startswith("mem:unsaved") for key in script.records)
+
+    def test_it_may_fail_again_and_nothing_is_lost(self) -> None:
+        down: list[Exception | None] = [errors.StoreError("down")] * 4
+        script = Script([issued()], stored(ENDED), troubles=down)
+        for _ in range(3):
+            with pytest.raises(errors.StoreError, match="down"):
+                run(script)
+        assert run(script).access_token == "new"
+        assert len(script.sent) == 1
+
+    @pytest.mark.parametrize("theirs", [FRESH, None])
+    def test_what_waits_in_memory_yields_to_what_is_newer(self, theirs: OAuth2Tokens | None) -> None:
+        script = Script([issued(), issued("newest")], stored(ENDED), troubles=[errors.StoreError("down")] * 2)
+        with pytest.raises(errors.StoreError):
+            run(script)
+        script.save(KEY, None if theirs is None else replace(theirs, expires_at=1.0).to_bytes(), 1)
+        if theirs is None:
+            with pytest.raises(errors.LoginRequired):
+                run(script)
+        else:
+            assert run(script).access_token == "newest"
+            assert not any(key.startswith("mem:unsaved") for key in script.records)
+
+    def test_memory_that_fails_does_not_hide_what_the_store_said(self) -> None:
+        class Forgetful(Script):
+            def save(self, key: str, data: bytes | None, expected: int | None) -> int:
+                if key.startswith("mem:unsaved"):
+                    raise errors.StoreError("memory")
+                return super().save(key, data, expected)
+
+        script = Forgetful([issued()], stored(ENDED), troubles=[errors.StoreError("down")] * 2)
+        with pytest.raises(errors.StoreError, match="down"):
+            run(script)
+
+    def test_what_a_client_has_for_itself_waits_in_memory_too(self) -> None:
+        client = TestAClientForItself()
+        fresh = json_answer(200, {"token_type": "Bearer", "access_token": "a"})
+        script = Script([fresh, fresh], troubles=[errors.StoreError("down")] * 2)
+        with pytest.raises(errors.StoreError):
+            client.run(script)
+        assert client.run(script).access_token == "a"
+        assert len(script.sent) == 1
+
+
 class TestAClientForItself:
     KEY = oauth2_tokens_key(CLIENT, X)
     SERVICE = Provider("S", "https://s.example", Endpoints(token="https://s.example/token"))
@@ -187,6 +419,39 @@ class TestAClientForItself:
         assert self.run(script, later).access_token == "b"
         assert [form_of(request) for request in script.sent] == ["grant_type=client_credentials"] * 2
 
+    def test_it_asks_for_its_own_scopes_and_brings_its_parameters_and_keeps_what_it_gets_apart(self) -> None:
+        script, keys = Script(), set[str]()
+        for change in ({}, {"scopes": ["a", "b"]}, {"parameters": {"audience": "https://api"}}):
+            script.answers = [json_answer(200, {"token_type": "Bearer", "access_token": "t"})]
+            client = replace(CLIENT, **change)  # type: ignore[arg-type]
+            script.run(oauth2_tokens(client, self.SERVICE, ENV))
+            keys.add(oauth2_tokens_key(client, self.SERVICE))
+        assert [form_of(request) for request in script.sent] == [
+            "grant_type=client_credentials",
+            "grant_type=client_credentials&scope=a%20b",
+            "grant_type=client_credentials&audience=https%3A%2F%2Fapi",
+        ]
+        assert keys == {key for key in script.records if not key.startswith("mem:")}
+        assert len(keys) == 3
+        assert not any("audience" in key or "https%3A%2F%2Fapi" in key for key in keys)
+
+    def test_one_that_is_saved_at_the_same_time_is_as_good(self) -> None:
+        theirs = OAuth2Tokens("theirs")
+        answer = json_answer(200, {"token_type": "Bearer", "access_token": "mine"})
+        key = oauth2_tokens_key(CLIENT, self.SERVICE)
+        script = Script([answer], during_send=lambda script: None)
+        script.during_send = lambda script: script.records.update({key: Stored(theirs.to_bytes(), 7)})
+        assert self.run(script) == theirs
+
+    def test_one_that_was_removed_at_the_same_time_is_saved_all_the_same(self) -> None:
+        ended = OAuth2Tokens("old", expires_at=1.0)
+        key = oauth2_tokens_key(CLIENT, self.SERVICE)
+        answer = json_answer(200, {"token_type": "Bearer", "access_token": "mine"})
+        script = Script([answer], {key: Stored(ended.to_bytes(), 1)})
+        script.during_send = lambda script: script.records.clear()
+        assert self.run(script).access_token == "mine"
+        assert OAuth2Tokens.from_bytes(script.records[key].data).access_token == "mine"
+
 
 def test_tokens_obtained_elsewhere_are_adopted_and_replace_what_is_there() -> None:
     script = Script()
@@ -194,6 +459,50 @@ def test_tokens_obtained_elsewhere_are_adopted_and_replace_what_is_there() -> No
     script.run(adopt(USER, FRESH, X))
     assert tokens_of(script) == FRESH
     assert script.log == ["Exclusive", "  Load", "  Save"] * 2
+
+
+def test_what_is_no_access_token_is_not_adopted() -> None:
+    with pytest.raises(errors.InvalidParameter, match="N_A"):
+        Script().run(adopt(USER, OAuth2Tokens("a", "N_A"), X))
+
+
+class TestLogout:
+    def log_out(self, script: Script, provider: Provider = X) -> None:
+        script.run(logout(USER, provider=provider, env=ENV))
+
+    def test_the_tokens_that_are_stored_by_now_are_revoked_and_the_record_removed(self) -> None:
+        script = Script([Response(200), Response(200)], stored(FRESH))
+        self.log_out(script)
+        assert [form_of(request).split("&")[0] for request in script.sent] == ["token=r1", "token=fresh"]
+        assert script.records == {}
+        with pytest.raises(errors.LoginRequired):
+            run(script)
+
+    def test_a_failure_to_revoke_leaves_the_record_for_another_try(self) -> None:
+        script = Script([Response(503), Response(503)], stored(FRESH))
+        with pytest.raises(errors.ServiceUnavailable):
+            self.log_out(script)
+        assert script.records == stored(FRESH)
+
+    def test_what_is_dead_or_cannot_be_revoked_is_only_removed(self) -> None:
+        for tokens, provider in (
+            (FRESH.died(1.0, "x"), X),
+            (FRESH, replace(X, endpoints=replace(X.endpoints, revocation=None))),
+        ):
+            script = Script(records=stored(tokens))
+            self.log_out(script, provider)
+            assert (script.sent, script.records) == ([], {})
+
+    def test_who_is_logged_out_already_may_be_again(self) -> None:
+        script = Script()
+        self.log_out(script)
+        assert script.log == ["Exclusive", "  Load"]
+
+    def test_a_client_for_itself(self) -> None:
+        key = oauth2_tokens_key(CLIENT, X)
+        script = Script([Response(200)], {key: Stored(OAuth2Tokens("own").to_bytes(), 1)})
+        script.run(logout(CLIENT, provider=X, env=ENV))
+        assert (len(script.sent), script.records) == (1, {})
 
 
 def test_keys_carry_origin_client_and_account_apart() -> None:

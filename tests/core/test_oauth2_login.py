@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
 
@@ -14,6 +15,8 @@ from sansauth import App, AwaitingUser, Env, Flow, Provider, Response, Send, err
 from sansauth.claim import login_key
 from sansauth.errors import LoginError
 from sansauth.identity import OAuth2Client
+from sansauth.oauth2.id_token import ready_to_verify
+from sansauth.oauth2.keys import base64url
 from sansauth.oauth2.login import (
     LOGIN_SECONDS,
     begin_login,
@@ -73,6 +76,14 @@ def callback(awaiting: AwaitingUser, **parameters: str) -> str:
 
 
 AWAITING = begin()
+
+
+def test_a_login_may_ask_for_no_scopes_and_for_nothing_that_is_none() -> None:
+    awaiting = Script().run(begin_login(OAuth2Client("id"), None, provider=X, env=ENV, redirect_uri=BACK))
+    assert "scope" not in asked(awaiting.url)
+    assert awaiting.scopes is None
+    with pytest.raises(errors.InvalidParameter, match="scopes are a list"):
+        Script().run(begin_login(OAuth2Client("id"), 7, provider=X, env=ENV, redirect_uri=BACK))  # type: ignore[arg-type]
 
 
 class TestBegin:
@@ -201,7 +212,7 @@ class TestPushed:
             {"request_uri": 5, "expires_in": 60},
             {"request_uri": "urn:a b", "expires_in": 60},
             {"request_uri": "urn:a", "expires_in": 0},
-            {"request_uri": "urn:a", "expires_in": "60"},
+            {"request_uri": "urn:a", "expires_in": "soon"},
             {"request_uri": "urn:a", "expires_in": True},
         ],
     )
@@ -293,8 +304,17 @@ class TestFinish:
     def test_an_error_that_cannot_be_shown_is_not(self) -> None:
         with pytest.raises(errors.LoginRefused, match="cannot be shown"):
             self.finish(Script(), callback(AWAITING, code="", error="%0a%22"))
-        with pytest.raises(errors.LoginRefused, match="invalid_scope"):
+        with pytest.raises(errors.LoginRefused, match="invalid_scope") as caught:
             self.finish(Script(), callback(AWAITING, code="", error="invalid_scope"))
+        assert caught.value.code == "invalid_scope"
+        again = pickle.loads(pickle.dumps(caught.value))
+        assert (str(again), again.code) == (str(caught.value), "invalid_scope")
+
+    @pytest.mark.parametrize("code", ["access_denied", "user_cancelled_login", "user_cancelled_authorize"])
+    def test_every_word_for_no_is_a_denial(self, code: str) -> None:
+        """LinkedIn and Apple have their own."""
+        with pytest.raises(errors.Denied):
+            self.finish(Script(), callback(AWAITING, code="", error=code))
 
     @pytest.mark.parametrize(
         ("provider", "issuer", "foreign"),
@@ -399,7 +419,8 @@ class TestOpenID:
         callback = sandbox.approve(awaiting.url.replace("https://x.com", "https://api.x.com"))
         login = finish_login(sandbox.oauth2_client, awaiting, callback, provider=self.OPENID, env=ENV)
         assert script.run(login).id_token is not None
-        assert [request.path for request in script.sent] == ["/2/oauth2/token", "/2/oauth2/jwks"]
+        # The keys first: if they cannot be had, the code is not spent.
+        assert [request.path for request in script.sent] == ["/2/oauth2/jwks", "/2/oauth2/token"]
 
     def test_one_of_another_login_is_refused(self) -> None:
         script, sandbox, awaiting = self.begin(self.OPENID)
@@ -409,7 +430,91 @@ class TestOpenID:
         with pytest.raises(errors.InvalidIdToken, match="nonce"):
             script.run(login)
 
-    def test_without_the_services_keys_it_is_only_passed_on(self) -> None:
+    @pytest.mark.parametrize("trouble", [Response(503), errors.ConnectError("no route")])
+    def test_a_login_whose_id_token_could_not_be_verified_spends_no_code(self, trouble: Response | Exception) -> None:
+        script, sandbox, awaiting = self.begin(self.OPENID)
+        callback = sandbox.approve(awaiting.url.replace("https://x.com", "https://api.x.com"))
+        login = finish_login(sandbox.oauth2_client, awaiting, callback, provider=self.OPENID, env=ENV)
+        with pytest.raises((errors.ServiceUnavailable, errors.ConnectError)):
+            Script([trouble], script.records).run(login)
+        assert script.run(login).id_token is not None
+
+    @pytest.mark.parametrize("algorithms", [(), ("none",), ("RS1",)])
+    def test_nor_does_one_for_which_no_algorithm_is_allowed(self, algorithms: tuple[str, ...]) -> None:
+        provider = replace(self.OPENID, quirks=replace(X.quirks, algorithms=algorithms))
+        script, sandbox, awaiting = self.begin(provider)
+        callback = sandbox.approve(awaiting.url.replace("https://x.com", "https://api.x.com"))
+        with pytest.raises(errors.LocalProtocolError, match="no algorithm is allowed"):
+            script.run(finish_login(sandbox.oauth2_client, awaiting, callback, provider=provider, env=ENV))
+        assert script.sent == []
+
+    def test_keys_are_not_fetched_where_the_clients_secret_is_the_key(self) -> None:
+        script = Script()
+        provider = replace(self.OPENID, quirks=replace(X.quirks, algorithms=("HS256",)))
+        script.run(ready_to_verify(provider, env=ENV))
+        assert script.log == []
+
+    def test_keys_in_memory_do_whatever_they_are(self) -> None:
+        script = Script([json_answer(200, {"keys": []})])
+        for _ in range(2):
+            script.run(ready_to_verify(self.OPENID, env=ENV))
+        assert len(script.sent) == 1
+
+    def claims(self, awaiting: AwaitingUser, **change: object) -> str:
+        claims = {
+            "iss": "https://api.x.com",
+            "sub": "u",
+            "aud": "id",
+            "exp": TIMESTAMP + 60,
+            "iat": TIMESTAMP,
+            "auth_time": TIMESTAMP - 100,
+            "nonce": login_nonce(awaiting.secret),
+        } | change
+        header = {"alg": change.get("alg", "ES256")}
+        return ".".join([base64url(json.dumps(part).encode()) for part in (header, claims)] + ["c2ln"])
+
+    def finish(self, awaiting: AwaitingUser, id_token: str, provider: Provider) -> OAuth2Tokens:
+        answer = {"access_token": "a", "token_type": "bearer", "id_token": id_token}
+        login = finish_login(OAuth2Client("id"), awaiting, callback(awaiting), provider=provider, env=ENV)
+        return Script([json_answer(200, answer)]).run(login)
+
+    def login(self, provider: Provider, scopes: list[str], **parameters: str) -> AwaitingUser:
+        client = OAuth2Client("id", redirect_uri=BACK)
+        return Script().run(begin_login(client, scopes, provider=provider, env=ENV, parameters=parameters))
+
+    ISSUER = replace(X, issuer="https://api.x.com")  # and no word of where its keys are
+
+    def test_of_a_service_whose_keys_are_not_known_the_claims_are_checked(self) -> None:
+        """TLS may stand for the signature (OpenID Connect Core 1.0 section 3.1.3.7, 6), and for nothing else."""
+        awaiting = self.login(self.ISSUER, ["openid"], max_age="100")
+        good = self.claims(awaiting)
+        assert self.finish(awaiting, good, self.ISSUER).id_token == good
+        for change, why in (
+            ({"iss": "https://evil.test"}, "iss"),
+            ({"aud": "other"}, "aud"),
+            ({"exp": TIMESTAMP - 61}, "expired"),
+            ({"nonce": "n"}, "nonce"),
+            ({"auth_time": TIMESTAMP - 161}, "auth_time"),
+            ({"at_hash": "x"}, "at_hash"),
+            ({"alg": "none"}, "alg"),
+        ):
+            with pytest.raises(errors.InvalidIdToken, match=why):
+                self.finish(awaiting, self.claims(awaiting, **change), self.ISSUER)
+
+    def test_one_that_was_not_asked_for_needs_no_nonce(self) -> None:
+        """Google sends an id_token for `email` alone; no nonce was sent, so none comes back."""
+        awaiting = self.login(self.ISSUER, ["email"])
+        assert "nonce" not in asked(awaiting.url)
+        assert self.finish(awaiting, self.claims(awaiting, nonce="other"), self.ISSUER).id_token is not None
+
+    def test_max_age_is_kept_with_the_login_because_the_page_could_lose_it(self) -> None:
+        awaiting = AwaitingUser.from_json(self.login(X, ["openid"], max_age="0").to_json())
+        assert awaiting.max_age == 0
+        for wrong in ("", "-1", "1.5", "x", "9" * 20, "²"):
+            with pytest.raises(errors.InvalidParameter, match="max_age"):
+                self.login(X, ["openid"], max_age=wrong)
+
+    def test_without_the_services_keys_and_issuer_it_is_only_passed_on(self) -> None:
         script, sandbox, awaiting = self.begin(X)
         callback = sandbox.approve(awaiting.url.replace("https://x.com", "https://api.x.com"))
         login = finish_login(sandbox.oauth2_client, awaiting, callback, provider=X, env=ENV)

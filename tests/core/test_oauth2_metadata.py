@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sansauth import Endpoints, Flow, Operation, Provider, Response, errors
-from sansauth.oauth2 import discover
+from sansauth.identity import OAuth2Client
+from sansauth.oauth2 import discover, introspect, refresh, revoke
 from sansauth.oauth2.metadata import DOCUMENT_BYTES, build_metadata_requests, parse_metadata
-from sansauth.provider import Quirks
+from sansauth.provider import ErrorTable, Quirks
+from sansauth.tokens import OAuth2Tokens
 
-from .support import Script, json_answer
+from .support import ENV, Script, json_answer
 
 ISSUER = "https://server.example.com"
 # RFC 8414 section 3.2
@@ -42,6 +45,7 @@ FURTHER: dict[str, object] = {
     "require_pushed_authorization_requests": True,
     "authorization_response_iss_parameter_supported": True,
 }
+FLAGS = ("require_pushed_authorization_requests", "authorization_response_iss_parameter_supported")
 DOCUMENTS = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -55,6 +59,14 @@ def read(change: dict[str, object], issuer: str = ISSUER) -> Provider:
 
 def urls(issuer: str) -> list[str]:
     return [request.url for request in build_metadata_requests(issuer)]
+
+
+HINTS = ErrorTable(
+    hints={
+        "invalid_client": "It says that clients authenticate by client_secret_basic, private_key_jwt; "
+        "see OAuth2Client's auth. Of one that signs it may want another audience: see Quirks.assertion_audience."
+    }
+)
 
 
 class TestWhereItIsAskedFor:
@@ -119,23 +131,88 @@ class TestDiscover:
         assert script.run(discover(ISSUER)).endpoint("token") == "https://server.example.com/token"
         assert script.sent[1].url == "https://server.example.com/.well-known/openid-configuration"
 
+    def test_of_an_issuer_with_a_path_by_rfc_8414_first_then_by_openid_connect(self) -> None:
+        """The issuer of both documents' examples: RFC 8414 section 3.1, OpenID Connect Discovery 1.0 section 4.1."""
+        issuer = "https://example.com/issuer1"
+        script = Script([Response(404), json_answer(200, DOCUMENT | {"issuer": issuer})])
+        assert script.run(discover(issuer)) == read({}, issuer)
+        assert [request.url for request in script.sent] == [
+            "https://example.com/.well-known/oauth-authorization-server/issuer1",
+            "https://example.com/issuer1/.well-known/openid-configuration",
+        ]
+
     def test_no_document_at_all(self) -> None:
         with pytest.raises(errors.NotFound, match=r"server\.example\.com answered 404"):
             Script([Response(404), Response(404)]).run(discover(ISSUER))
 
-    @pytest.mark.parametrize(
-        ("answer", "kind"),
-        [
-            (Response(503), errors.ServiceUnavailable),
-            (Response(302, {"location": "https://evil.test/"}), errors.UnexpectedRedirect),
-            (Response(200, {"content-type": "text/html"}, b"<html>"), errors.RemoteProtocolError),
-        ],
+    NONE = (
+        Response(404),
+        Response(400),
+        Response(401),
+        Response(403, {"content-type": "application/xml"}, b"<Error><Code>AccessDenied</Code></Error>"),
+        Response(405),
+        Response(503),
+        Response(302, {"location": "https://server.example.com/login"}),
+        Response(200, {"content-type": "text/html"}, b"<html>"),
+        json_answer(200, DOCUMENT | {"issuer": "https://root.example.com"}),
+        json_answer(200, {}),
+        json_answer(200, []),
+        json_answer(200, {"error": "not_found"}),
+        json_answer(200, DOCUMENT | {"scopes_supported": ["x" * DOCUMENT_BYTES]}),
     )
-    def test_another_answer_is_not_taken_for_none(self, answer: Response, kind: type[errors.SansauthError]) -> None:
-        script = Script([answer])
+
+    @pytest.mark.parametrize("answer", NONE, ids=range(len(NONE)))
+    def test_whatever_there_is_in_place_of_the_first_document_the_other_is_asked_for(self, answer: Response) -> None:
+        script = Script([answer, json_answer(200, DOCUMENT)])
+        assert script.run(discover(ISSUER)) == read({})
+        assert [request.url for request in script.sent] == urls(ISSUER)
+
+    @pytest.mark.parametrize(
+        ("first", "second", "kind"),
+        [
+            (Response(503), Response(404), errors.ServiceUnavailable),
+            (Response(404), Response(503), errors.ServiceUnavailable),
+            (Response(302, {"location": "https://evil.test/"}), Response(404), errors.UnexpectedRedirect),
+            (Response(404), Response(302, {"location": "https://evil.test/"}), errors.NotFound),
+            (Response(200, (), b"<html>"), Response(404), errors.RemoteProtocolError),
+            (json_answer(200, DOCUMENT | {"issuer": ISSUER + "/"}), Response(404), errors.RemoteProtocolError),
+        ],
+        ids=range(6),
+    )
+    def test_of_two_failures_the_one_that_says_more_is_told(
+        self, first: Response, second: Response, kind: type[errors.SansauthError]
+    ) -> None:
         with pytest.raises(kind):
+            Script([first, second]).run(discover(ISSUER))
+
+    @pytest.mark.parametrize("first", [Response(404), Response(200, (), b"<html>")], ids=["404", "page"])
+    def test_an_issuer_that_lacks_a_slash_is_told_so(self, first: Response) -> None:
+        """As those of Auth0 have one at the end."""
+        with pytest.raises(errors.RemoteProtocolError, match="a slash at the end too"):
+            Script([first, json_answer(200, DOCUMENT | {"issuer": ISSUER + "/"})]).run(discover(ISSUER))
+
+    @pytest.mark.parametrize("first", [errors.ConnectError("no route"), Response(404)], ids=["first", "second"])
+    def test_trouble_of_transport_ends_it(self, first: Response | Exception) -> None:
+        script = Script([first, errors.ConnectError("no route")])
+        with pytest.raises(errors.ConnectError):
             script.run(discover(ISSUER))
-        assert len(script.sent) == 1
+        assert len(script.sent) == (1 if isinstance(first, Exception) else 2)
+
+    @pytest.mark.parametrize("found", [discover, Provider.discover])
+    def test_plain_http_has_to_be_allowed(self, found: Callable[..., Operation[Provider]]) -> None:
+        """As in a network of containers."""
+        issuer = "http://keycloak:8080/realms/x"
+        document = {"issuer": issuer, "token_endpoint": f"{issuer}/token", "jwks_uri": f"{issuer}/certs"}
+        with pytest.raises(errors.InsecureTransport, match="allow_http=True"):
+            Flow(found(issuer))
+        script = Script([Response(404), json_answer(200, document | {"userinfo_endpoint": "http://localhost/x"})])
+        provider = script.run(found(issuer, allow_http=True))
+        assert [request.origin for request in script.sent] == ["http://keycloak:8080"] * 2
+        assert provider.endpoints == Endpoints(token=f"{issuer}/token", jwks=f"{issuer}/certs")
+        assert provider.allow_http
+        assert Flow(
+            refresh(OAuth2Client("c"), OAuth2Tokens("a", refresh_token="r"), provider=provider, env=ENV)
+        ).request
 
     def test_by_the_name_that_the_provider_has_for_it(self) -> None:
         found = Provider.discover(ISSUER)
@@ -156,7 +233,7 @@ class TestTheProvider:
                 registration="https://server.example.com/register",
             ),
             issuer=ISSUER,
-            quirks=Quirks(client_auth_methods=("client_secret_basic", "private_key_jwt")),
+            errors=HINTS,
         )
 
     def test_all_the_rest(self) -> None:
@@ -169,9 +246,8 @@ class TestTheProvider:
             pushes_requests=True,
             names_issuer=True,
             algorithms=("RS256", "ES256"),
-            challenge_methods=("S256",),
-            client_auth_methods=("client_secret_basic", "private_key_jwt"),
         )
+        assert provider.errors == HINTS
 
     def test_an_issuer_with_a_path_keeps_it_to_the_letter(self) -> None:
         issuer = "https://server.example.com/tenant/"
@@ -179,13 +255,54 @@ class TestTheProvider:
         assert provider.issuer == issuer
         assert provider.url("/x") == "https://server.example.com/tenant/x"
 
-    @pytest.mark.parametrize("named", [["none"], ["HS256", "none"], []])
+    @pytest.mark.parametrize("named", [["none"], ["HS256", "none"], [None, ["RS256"]]])
     def test_of_algorithms_that_are_not_ours_none_is_left(self, named: list[str]) -> None:
         assert read({"id_token_signing_alg_values_supported": named}).quirks.algorithms == ()
 
     def test_a_service_that_names_no_algorithm_may_use_all_of_ours(self) -> None:
-        assert read({}).quirks.algorithms == Quirks().algorithms
+        for said in ({}, *({"id_token_signing_alg_values_supported": odd} for odd in (None, [], "RS256", 7, {}))):
+            assert read(said).quirks.algorithms == Quirks().algorithms
         assert "none" not in Quirks().algorithms
+
+    @pytest.mark.parametrize("algorithm", [*Quirks().algorithms, "Ed25519"])
+    def test_a_service_that_signs_by_but_one_algorithm(self, algorithm: str) -> None:
+        named = {"id_token_signing_alg_values_supported": ["HS256", algorithm, None]}
+        assert read(named).quirks.algorithms == (algorithm,)
+
+    @pytest.mark.parametrize(("said", "meant"), [(True, True), ("true", True), (False, False), ("false", False)])
+    def test_a_flag_may_be_a_text(self, said: object, meant: bool) -> None:
+        quirks = read(dict.fromkeys(FLAGS, said)).quirks
+        assert (quirks.pushes_requests, quirks.names_issuer) == (meant, meant)
+
+    @pytest.mark.parametrize("methods", [["none"], ["client_secret_basic", "client_secret_post"]])
+    def test_of_audiences_nothing_is_said_where_nobody_signs(self, methods: list[str]) -> None:
+        hint = read({"token_endpoint_auth_methods_supported": methods}).errors.hints["invalid_client"]
+        assert hint.endswith("see OAuth2Client's auth.")
+
+    @pytest.mark.parametrize(
+        "named", [None, {}, "none", 7, [], [None, ["none"]], ["tls_client_auth"], ["see evil.test"]]
+    )
+    def test_of_ways_to_authenticate_that_are_not_ours_nothing_is_made(self, named: object) -> None:
+        provider = read({"token_endpoint_auth_methods_supported": named})
+        assert provider.errors == ErrorTable()
+
+    @pytest.mark.parametrize("client", [OAuth2Client("c"), OAuth2Client("c", "s", auth="client_secret_post")])
+    def test_a_client_of_another_way_is_tried_and_when_it_is_refused_told_which_there_are(
+        self, client: OAuth2Client
+    ) -> None:
+        provider = read(FURTHER)
+        said = "by client_secret_basic, private_key_jwt; see OAuth2Client's auth"
+        refusal = json_answer(401, {"error": "invalid_client"})
+        token = OAuth2Tokens("a", refresh_token="r")
+        for operation in (
+            refresh(client, token, provider=provider, env=ENV),
+            revoke(client, "r", provider=provider, env=ENV),
+            introspect(client, "r", provider=provider, env=ENV),
+        ):
+            script = Script([refusal])
+            with pytest.raises(errors.InvalidClient, match=said):
+                script.run(operation)
+            assert len(script.sent) == 1
 
     def test_null_is_as_good_as_missing(self) -> None:
         nulls: dict[str, object] = dict.fromkeys(FURTHER)
@@ -236,26 +353,21 @@ class TestDocumentsThatLie:
             {"url": "https://server.example.com/x"},
         ],
     )
-    def test_endpoints_that_credentials_must_not_go_to(self, member: str, url: object) -> None:
-        with pytest.raises(errors.RemoteProtocolError, match=f"published a {member} that cannot be used") as caught:
-            read({member: url})
-        assert caught.value.__context__ is None
+    def test_endpoints_that_credentials_must_not_go_to_are_left_out(self, member: str, url: object) -> None:
+        """And so the rest can be used: one odd page of a service's need not be one that anybody wants."""
+        without = {name: value for name, value in (DOCUMENT | FURTHER).items() if name != member}
+        provider = parse_metadata(json_answer(200, without | {member: url}), ISSUER)
+        assert provider == parse_metadata(json_answer(200, without), ISSUER)
+        assert provider.origins == (ISSUER,)
 
-    @pytest.mark.parametrize(
-        ("change", "said"),
-        [
-            ({"require_pushed_authorization_requests": "true"}, "neither true nor false"),
-            ({"authorization_response_iss_parameter_supported": 1}, "neither true nor false"),
-            ({"code_challenge_methods_supported": "S256"}, "no list of names"),
-            ({"code_challenge_methods_supported": ["S256", None]}, "no list of names"),
-            ({"token_endpoint_auth_methods_supported": {}}, "no list of names"),
-            ({"id_token_signing_alg_values_supported": [["RS256"]]}, "no list of names"),
-        ],
-        ids=str,
-    )
-    def test_wrong_types(self, change: dict[str, object], said: str) -> None:
-        with pytest.raises(errors.RemoteProtocolError, match=f"published a {next(iter(change))} that is {said}"):
-            read(change)
+    def test_what_needs_an_endpoint_that_was_left_out_says_so(self) -> None:
+        provider = read({"token_endpoint": "http://server.example.com/token"})
+        with pytest.raises(errors.LocalProtocolError, match="no endpoint 'token'"):
+            Flow(refresh(OAuth2Client("c"), OAuth2Tokens("a", refresh_token="r"), provider=provider, env=ENV))
+
+    @pytest.mark.parametrize("odd", ["yes", 1, [], ["true"], {"true": True}], ids=str)
+    def test_what_is_neither_true_nor_false_says_nothing(self, odd: object) -> None:
+        assert read(dict.fromkeys(FLAGS, odd)) == read({})
 
     def test_a_huge_one(self) -> None:
         with pytest.raises(errors.RemoteProtocolError, match=rf"sent \d+ bytes of metadata; expected {DOCUMENT_BYTES}"):

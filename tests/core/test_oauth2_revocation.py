@@ -12,6 +12,7 @@ from sansauth.identity import OAuth2Client
 from sansauth.oauth2 import revoke, revoke_tokens
 from sansauth.provider import Quirks
 from sansauth.tokens import OAuth2Tokens
+from sansauth.x import X
 
 from .support import ENV, Script, form_of, json_answer
 
@@ -89,6 +90,24 @@ class TestRevoke:
             Script([Response(503, {"retry-after": "5"})]).run(revoke(CLIENT, "t", provider=SERVER, env=ENV))
         assert caught.value.retryable
 
+    def test_a_token_that_has_ended_before_is_revoked(self) -> None:
+        """Google answers so, although RFC 7009 section 2.2 wants 200."""
+        answer = json_answer(400, {"error": "invalid_token", "error_description": "Token expired or revoked"})
+        script = Script([answer])
+        assert script.run(revoke(CLIENT, "t", provider=SERVER, env=ENV)) is None
+        assert len(script.sent) == 1
+
+    @pytest.mark.parametrize("status", [401, 403, 503])
+    def test_of_another_status_it_is_no_success(self, status: int) -> None:
+        with pytest.raises(errors.InvalidOrExpiredToken):
+            Script([json_answer(status, {"error": "invalid_token"})]).run(revoke(CLIENT, "t", provider=SERVER, env=ENV))
+
+    def test_x_says_that_it_wants_a_hint(self) -> None:
+        said = "Missing required parameter [token_type_hint]."
+        answer = json_answer(400, {"error": "invalid_request", "error_description": said})
+        with pytest.raises(errors.MissingParameter, match="token_type_hint"):
+            Script([answer]).run(revoke(CLIENT, "t", provider=X, env=ENV))
+
     @pytest.mark.parametrize("token", ["", None, b"t", 7])
     def test_no_token_is_not_revoked_as_if_it_were_one(self, token: Any) -> None:
         with pytest.raises(errors.InvalidParameter, match=f"a str that is not empty, not {type(token).__name__}"):
@@ -127,6 +146,32 @@ class TestRevokeTokens:
     def test_a_failure_of_the_second_comes_out(self) -> None:
         with pytest.raises(errors.ServiceUnavailable):
             Script([DONE, Response(503)]).run(revoke_tokens(CLIENT, TOKENS, provider=SERVER, env=ENV))
+
+    ENDED = json_answer(400, {"error": "invalid_token"})
+    UNSUPPORTED = json_answer(400, {"error": "unsupported_token_type"})
+
+    @pytest.mark.parametrize("answers", [[DONE, ENDED], [ENDED, ENDED], [DONE, UNSUPPORTED], [ENDED, UNSUPPORTED]])
+    def test_with_the_refresh_token_the_access_token_may_be_gone(self, answers: list[Response]) -> None:
+        script = Script([*answers])
+        assert script.run(revoke_tokens(CLIENT, TOKENS, provider=SERVER, env=ENV)) is None
+        assert [form["token"] for form in forms(script)] == ["RT", "AT"]
+
+    @pytest.mark.parametrize(
+        ("tokens", "answers", "kind"),
+        [
+            (OAuth2Tokens("AT"), [UNSUPPORTED], errors.UnsupportedGrant),
+            (TOKENS, [UNSUPPORTED, DONE], errors.UnsupportedGrant),
+            (TOKENS, [UNSUPPORTED, UNSUPPORTED], errors.UnsupportedGrant),
+            (TOKENS, [Response(503), UNSUPPORTED], errors.ServiceUnavailable),
+            (TOKENS, [DONE, json_answer(400, {"error": "unsupported_grant_type"})], errors.UnsupportedGrant),
+            (TOKENS, [DONE, json_answer(401, {"error": "invalid_client"})], errors.InvalidClient),
+        ],
+    )
+    def test_a_token_that_may_live_is_not_said_to_have_ended(
+        self, tokens: OAuth2Tokens, answers: list[Response], kind: type[errors.ApiError]
+    ) -> None:
+        with pytest.raises(kind):
+            Script([*answers]).run(revoke_tokens(CLIENT, tokens, provider=SERVER, env=ENV))
 
     def test_of_two_failures_that_of_the_refresh_token_is_raised(self) -> None:
         with pytest.raises(errors.BadGateway):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sansauth import Endpoints, Flow, Provider, Response, errors
 from sansauth.oauth2 import UserInfo, fetch_userinfo
 from sansauth.oauth2.userinfo import parse_userinfo
+from sansauth.x import X
 
 from .support import Script, json_answer
 
@@ -45,7 +46,14 @@ def test_the_example_of_openid_connect_core_section_5_3() -> None:
 
 def test_claims_that_are_no_text_stay_what_they_are() -> None:
     claims = {"sub": "s", "email_verified": True, "address": {"country": "x"}, "updated_at": 1}
-    assert parse_userinfo(json_answer(200, claims), SERVER).claims == claims
+    told = parse_userinfo(json_answer(200, claims), SERVER).claims
+    assert told == claims
+    assert repr(told["address"]) == "{'country': 'x'}"  # plain text, as at the top
+
+
+def test_a_claim_may_have_the_name_of_an_errors_member() -> None:
+    claims = {"sub": "u", "type": "credits", "code": "invalid_grant", "error": "invalid_token"}
+    assert parse_userinfo(json_answer(200, claims), X).claims == claims
 
 
 def test_the_claims_are_a_persons_data_and_not_shown() -> None:

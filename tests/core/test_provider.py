@@ -7,7 +7,8 @@ from typing import Any, get_args
 
 import pytest
 
-from sansauth import Endpoints, Flow, Provider, Request, Signing
+from sansauth import Bearer, Endpoints, Flow, Provider, Request, Signing
+from sansauth.call import call
 from sansauth.errors import (
     ApiError,
     ForeignHost,
@@ -18,8 +19,11 @@ from sansauth.errors import (
     LocalProtocolError,
 )
 from sansauth.oauth1.methods import HASHES
+from sansauth.oauth2.jwks import build_jwks_request
 from sansauth.provider import Quirks, SignatureMethod
 from sansauth.x import TWITTER, X
+
+from .support import ENV
 
 EXAMPLE = Provider(
     "Example",
@@ -264,9 +268,21 @@ class TestOAuth2:
         with pytest.raises(ForeignHost):
             provider.admit(get("https://page.test/authorize"))
 
-    def test_pages_are_https_all_the_same(self) -> None:
+    @pytest.mark.parametrize("name", ["authorize", "authenticate", "authorization", "jwks"])
+    def test_what_gets_no_credentials_is_https_all_the_same(self, name: str) -> None:
         with pytest.raises(InsecureTransport):
-            Provider("p", "https://api.test", Endpoints(authorization="http://page.test/authorize"))
+            Provider("p", "https://api.test", Endpoints(**{name: "http://page.test/authorize"}))
+
+    def test_public_keys_on_a_host_of_many_owners_are_fetched_and_nothing_else_goes_there(self) -> None:
+        jwks = "https://s3.storage.test/bucket/jwks.json"
+        provider = Provider("p", "https://api.test", Endpoints(jwks=jwks))
+        assert build_jwks_request(provider).url == jwks
+        assert "authorization" not in build_jwks_request(provider).headers
+        assert provider.origins == ("https://api.test",)
+        for url in (jwks, "https://s3.storage.test/attacker/x"):
+            with pytest.raises(ForeignHost):
+                Flow(call(get(url), Bearer("t"), provider=provider, env=ENV))
+        assert build_jwks_request(provider.at("http://127.0.0.1:1")).url == "http://127.0.0.1:1/bucket/jwks.json"
 
     def test_at_moves_the_endpoints_and_keeps_quirks_and_issuer(self) -> None:
         quirks = Quirks(raw_basic=True)

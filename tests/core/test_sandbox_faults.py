@@ -92,6 +92,9 @@ def test_the_delay_is_data_that_handle_does_not_obey(sandbox: Sandbox) -> None:
 
 
 def test_the_names_for_tests_are_found_on_first_use() -> None:
-    assert dir(sansauth.testing) == ["Handled", "Sandbox", "fixed_env"]
+    assert dir(sansauth.testing) == [
+        *("Driver", "End", "Event", "Explored", "Fault", "Faults", "Gone", "Handled", "Sandbox", "ScheduleFailed"),
+        *("TooManyStates", "World", "explore", "fixed_env"),
+    ]
     with pytest.raises(AttributeError, match="has no attribute 'sandboxes'"):
         _ = sansauth.testing.sandboxes

@@ -19,6 +19,7 @@ from sansauth.identity import OAuth2Client
 from sansauth.testing import Sandbox, fixed_env
 from sansauth.testing.oauth2_jws import read_jws, thumbprint, verifies
 
+from .test_purity import run_python
 from .test_sandbox_oauth2 import (
     BASE,
     CALLBACK,
@@ -319,6 +320,22 @@ def test_a_bound_token_is_good_with_its_key(sandbox: Sandbox) -> None:
     assert as_bearer.headers["www-authenticate"].startswith('DPoP error="invalid_token"')
 
 
+@pytest.mark.parametrize(("url", "lacking"), [(ME, "tweet.read users.read"), (USERINFO, "openid")])
+def test_a_bound_token_that_lacks_a_scope_is_challenged_by_its_own_scheme(
+    sandbox: Sandbox, url: str, lacking: str
+) -> None:
+    """RFC 9449 section 7.1."""
+    code = code_of(sandbox, sandbox.public_client, scope="tweet.read")
+    issued = document(post(sandbox, TOKEN, sandbox.public_client, {"dpop": proof()}, **grant(code)))
+    token = str(issued["access_token"])
+    fields = {"authorization": f"DPoP {token}", "dpop": proof(url, "GET", token=token)}
+    answer = sandbox.handle(Request("GET", url, fields))
+    assert answer.status == 403
+    assert answer.headers["www-authenticate"] == (
+        f'DPoP error="insufficient_scope", scope="{lacking}", algs="ES256 RS256 PS256 EdDSA"'
+    )
+
+
 def test_a_token_that_is_not_bound_is_no_bound_token(sandbox: Sandbox, clock: Clock) -> None:
     token = log_in(sandbox, sandbox.public_client)["access_token"]
     assert bound_call(sandbox, token, proof(ME, "GET", token=token)).status == 401
@@ -553,6 +570,57 @@ def test_userinfo_needs_a_token_of_a_user(sandbox: Sandbox, clock: Clock) -> Non
     clock.now += 7200
     answer = sandbox.handle(Request("GET", USERINFO, {"authorization": f"Bearer {token}"}))
     assert answer.headers["www-authenticate"] == 'Bearer error="invalid_token"'
+
+
+# --- without the extra -----------------------------------------------------------------------------------------------
+
+WITHOUT_JOSE = """
+import sys
+class Gone:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == {missing!r}:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Gone())
+from sansauth import Request
+from sansauth.errors import LocalProtocolError
+from sansauth.identity import OAuth2Client
+from sansauth.testing import Sandbox
+from sansauth.testing.oauth2_clients import RegisteredClient
+BASE, FORM = "http://127.0.0.1/", {{"content-type": "application/x-www-form-urlencoded"}}
+sandbox = Sandbox()
+key = {key!r}
+sandbox.oauth2.clients["signer"] = RegisteredClient("signer", "private_key_jwt", keys=(key,))
+def post(path, headers=(), **form):
+    body = "&".join(f"{{name}}={{value}}" for name, value in form.items()).encode()
+    return sandbox.handle(Request("POST", BASE + path, [*FORM.items(), *headers], body))
+def device():
+    public = {{"client_id": sandbox.public_client.client_id}}
+    told = post("2/oauth2/device_authorization", **public, scope="openid").json()
+    post("device", user_code=told["user_code"], decision="authorize")
+    kind = "urn:ietf:params:oauth:grant-type:device_code"
+    post("2/oauth2/token", **public, grant_type=kind, device_code=told["device_code"])
+kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+for use in (
+    lambda: sandbox.handle(Request("GET", BASE + "2/oauth2/jwks")),
+    device,
+    lambda: post("2/oauth2/token", [("dpop", {proof!r})], client_id=sandbox.public_client.client_id),
+    lambda: post("2/oauth2/token", client_assertion_type=kind, client_assertion={assertion!r}),
+    lambda: sandbox.add_client(OAuth2Client("c", private_key={pem!r})),
+):
+    try:
+        use()
+    except LocalProtocolError as error:
+        print(error)
+print(sandbox.handle(Request("GET", BASE + ".well-known/oauth-authorization-server")).status)
+"""
+
+
+@pytest.mark.parametrize("missing", ["jwt", "cryptography"])
+def test_without_the_extra_the_error_names_it_and_what_needs_no_keys_goes_on(missing: str) -> None:
+    signed = assertion(OAuth2Client("signer", private_key=pem(EC)))
+    code = WITHOUT_JOSE.format(missing=missing, key=public(), proof=proof(), assertion=signed, pem=pem(EC))
+    needs = "signing and reading JWTs needs the extra `jose`: pip install 'sansauth[jose]'"
+    assert run_python(code).splitlines() == [needs] * 5 + ["200"]
 
 
 # --- whatever comes --------------------------------------------------------------------------------------------------

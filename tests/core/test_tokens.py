@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from sansauth import App, Secret
 from sansauth.app_token import AppToken, app_token_key
-from sansauth.errors import StoreError
+from sansauth.errors import InvalidParameter, StoreError
 from sansauth.identity import OAuth2Client, OAuth2User
-from sansauth.tokens import OAuth2Tokens, oauth2_tokens_key
+from sansauth.tokens import Death, OAuth2Tokens, oauth2_tokens_key
 from sansauth.x import TWITTER, X
 
 
@@ -87,6 +87,7 @@ NOW = 1_700_000_000.0
 TOKENS = OAuth2Tokens("AT", "Bearer", NOW, NOW + 7200, "RT", ("tweet.read", "offline.access"), "e30.e30.x")
 TIMES = st.none() | st.floats(-1e12, 1e12) | st.integers(-(10**12), 10**12)
 TEXT = st.text()
+SOME = st.text(min_size=1)
 DOCUMENTS = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -112,13 +113,15 @@ class TestOAuth2Tokens:
     @given(
         st.builds(
             OAuth2Tokens,
-            access_token=TEXT,
-            token_type=TEXT,
+            access_token=SOME,
+            token_type=TEXT.filter(lambda text: text.lower() != "dpop"),
             issued_at=TIMES,
             expires_at=TIMES,
-            refresh_token=st.none() | TEXT,
+            refresh_token=st.none() | SOME,
             scopes=st.none() | st.lists(TEXT).map(tuple),
-            id_token=st.none() | TEXT,
+            id_token=st.none() | SOME,
+            further=st.dictionaries(TEXT, DOCUMENTS.map(lambda document: json.loads(json.dumps(document)))),
+            death=st.none() | st.builds(Death, st.floats(-1e12, 1e12), TEXT),
         )
     )
     def test_a_record_is_read_as_it_was_written(self, tokens: OAuth2Tokens) -> None:
@@ -132,6 +135,44 @@ class TestOAuth2Tokens:
         for secret in (tokens.access_token, tokens.refresh_token, tokens.id_token):
             assert isinstance(secret, Secret)
         assert repr(tokens) == "OAuth2Tokens(***, expires_at=7.0, scopes=('a',))"
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"access_token": None},
+            {"access_token": ""},
+            {"access_token": 7},
+            {"refresh_token": ""},
+            {"id_token": b"x"},
+            {"token_type": None},
+            {"expires_at": "1700009999"},
+            {"issued_at": float("inf")},
+            {"scopes": "a b"},
+            {"scopes": [7]},
+        ],
+        ids=str,
+    )
+    def test_what_cannot_be_tokens_is_refused_when_they_are_made(self, change: dict[str, object]) -> None:
+        """And not when a call finds a record that it cannot read."""
+        with pytest.raises(InvalidParameter):
+            OAuth2Tokens(**{"access_token": "hunter2"} | change)  # type: ignore[arg-type]
+
+    def test_scopes_may_be_a_list(self) -> None:
+        assert OAuth2Tokens("a", scopes=["x", "y"]).scopes == ("x", "y")  # type: ignore[arg-type]
+
+    def test_further_that_json_cannot_say_is_refused_and_not_shown(self) -> None:
+        for further in ({"a": object()}, {"a": {1, 2}}, {("a",): "hunter2"}):
+            with pytest.raises(InvalidParameter, match="further") as caught:
+                OAuth2Tokens("hunter2", further=further).to_bytes()  # type: ignore[arg-type]
+            assert "hunter2" not in str(caught.value)
+            assert caught.value.__context__ is None
+
+    def test_tokens_that_died_say_so(self) -> None:
+        dead = TOKENS.died(NOW, "invalid_grant")
+        assert dead.death == (NOW, "invalid_grant")
+        assert repr(dead).endswith(", dead)")
+        assert dead.is_same_generation(TOKENS)
+        assert not dead.is_same_generation(OAuth2Tokens("AT"))
 
     def test_a_record_of_this_schema_may_say_more(self) -> None:
         data = json.dumps(json.loads(TOKENS.to_bytes()) | {"added_later": True}).encode()
@@ -166,6 +207,13 @@ class TestOAuth2Tokens:
             {"scopes": "a b"},
             {"scopes": ["a", None]},
             {"id_token": {}},
+            {"further": []},
+            {"further": "x"},
+            {"death": "x"},
+            {"death": [1.0]},
+            {"death": [True, "x"]},
+            {"death": [float("nan"), "x"]},
+            {"death": [1.0, 7]},
         ],
         ids=lambda change: str(change)[:40],
     )
@@ -223,8 +271,10 @@ class TestKeys:
     CLIENT = OAuth2Client("c/1", "hunter2")
 
     def test_origin_client_and_account_and_no_secret(self) -> None:
-        assert oauth2_tokens_key(self.CLIENT, X) == "oauth2-client/https%3A%2F%2Fapi.x.com/c%2F1"
-        assert oauth2_tokens_key(OAuth2User(self.CLIENT, "me@x"), X) == "oauth2/https%3A%2F%2Fapi.x.com/c%2F1/me%40x"
+        assert oauth2_tokens_key(self.CLIENT, X) == "oauth2-client/https%3A%2F%2Fapi.x.com%2F2%2Foauth2%2Ftoken/c%2F1"
+        assert oauth2_tokens_key(OAuth2User(self.CLIENT, "me@x"), X) == (
+            "oauth2/https%3A%2F%2Fapi.x.com%2F2%2Foauth2%2Ftoken/c%2F1/me%40x"
+        )
 
     def test_no_two_holders_share_a_key(self) -> None:
         clients = [OAuth2Client(name) for name in ("a", "a/b", "a%2Fb")]

@@ -89,7 +89,8 @@ def sandbox(
 ) -> None:
     """Serve an X-like provider on this machine until Ctrl-C.
 
-    Prints one JSON line: base_url, consumer_key, consumer_secret, access_token, access_token_secret.
+    Prints one JSON line: base_url; consumer_key, consumer_secret, access_token, access_token_secret (OAuth 1.0a);
+    client_id, client_secret, public_client_id (OAuth 2).
     """
     from sansauth_io.cli.serving import serve
 

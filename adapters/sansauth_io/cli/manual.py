@@ -45,6 +45,10 @@ Example, in two terminals:
 
 The second needs the key and the secret of the printed line, as X_CONSUMER_KEY and X_CONSUMER_SECRET in its environment.
 They are new each time.
+
+The clients of OAuth 2 are OAuth2Client(client_id, client_secret), by client_secret_basic, and the public
+OAuth2Client(public_client_id). Users may come back to any redirect URI of https, of this machine or of a private
+scheme. The base URL is the issuer: Provider.discover(base_url).
 """
 
 TOKEN = """\

@@ -40,6 +40,9 @@ def serve(port: int) -> None:
             "consumer_secret": sandbox.app.consumer_secret,
             "access_token": sandbox.user.access_token,
             "access_token_secret": sandbox.user.access_token_secret,
+            "client_id": sandbox.oauth2_client.client_id,
+            "client_secret": sandbox.oauth2_client.client_secret,
+            "public_client_id": sandbox.public_client.client_id,
         }
         print_result(json.dumps(line))
         say("The sandbox is served; Ctrl-C ends it.")

@@ -147,7 +147,7 @@ def finish_login(
 def _finish_login(
     app: App, awaiting: AwaitingUser, answer: Secret, *, provider: Provider, env: Env
 ) -> Steps[TokenCredentials]:
-    require_open(awaiting, "oauth1", provider=provider, now=env.clock())
+    require_open(awaiting, "oauth1", at=provider.origin, now=env.clock())
     asked = _ask_access_token(app, awaiting, parse_callback(awaiting, answer), provider)
     return (yield from claimed(awaiting, _exchange(asked, awaiting, provider=provider, env=env)))
 

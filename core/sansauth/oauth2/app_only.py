@@ -8,7 +8,7 @@ from typing import cast
 
 from sansauth.effects import Send, Steps, operation
 from sansauth.encoding import Params, Value, quote
-from sansauth.errors import ApiError, RemoteProtocolError
+from sansauth.errors import RemoteProtocolError
 from sansauth.http import Request, Response, build_request
 from sansauth.identity import App, only_app
 from sansauth.provider import Provider
@@ -49,7 +49,10 @@ def parse_app_token(response: Response, provider: Provider, *, request: Request 
 
 
 def success_object(response: Response, provider: Provider, *, request: Request | None = None) -> dict[str, object]:
-    """The JSON object of a successful answer, its texts as secrets; raises the refusal's error for any other answer."""
+    """The JSON object of a successful answer, its texts as secrets, however deep they stand.
+
+    Raises the refusal's error for any other answer.
+    """
     if not 200 <= response.status < 300:
         from sansauth.refusal import read_refusal  # here: who gets a token does not pay for a reader of refusals
 
@@ -65,17 +68,28 @@ def success_object(response: Response, provider: Provider, *, request: Request |
         raise RemoteProtocolError(f"{provider.name} answered {response.status} with a JSON {kind}; expected an object")
     # Secrets from here on: a traceback that shows the locals of its frames must not show a token.
     members = {
-        name: Secret(value) if isinstance(value, str) else value
+        name: Secret(value) if isinstance(value, str) else value if isinstance(value, _SCALAR) else _masked(value)
         for name, value in cast("dict[str, object]", answer).items()
     }
     del answer
-    if not _OF_REFUSALS.isdisjoint(members):
-        try:
-            _refuse_codes(response, provider, request)
-        except ApiError:
-            del members  # which may hold more than texts, and a token in it
-            raise
+    # `code` and `type` are names that others may use. And who says of whom a token is has not refused: there even
+    # `error` is a claim of the service's own.
+    if (members.get("error") or members.get("errors")) and _OF_SUCCESSES.isdisjoint(members):
+        _refuse_codes(response, provider, request)
     return members
+
+
+def _masked(document: object) -> object:
+    """An inner object or list, its texts as secrets: in place, for JSON may be deeper than a function can recurse."""
+    waiting = [document]
+    for held in waiting:
+        members = cast("dict[object, object]", held)
+        for place, value in members.items() if isinstance(held, dict) else enumerate(cast("list[object]", held)):
+            if isinstance(value, str):
+                members[place] = Secret(value)
+            elif not isinstance(value, _SCALAR):
+                waiting.append(value)
+    return document
 
 
 def _refuse_codes(response: Response, provider: Provider, request: Request | None) -> None:
@@ -84,7 +98,8 @@ def _refuse_codes(response: Response, provider: Provider, request: Request | Non
     refuse_codes(response, provider, request=request)
 
 
-_OF_REFUSALS = frozenset({"error", "errors", "code", "type"})  # where `refusal` looks for codes
+_SCALAR = (int, float, type(None))
+_OF_SUCCESSES = frozenset({"active", "sub"})  # RFC 7662 section 2.2, OpenID Connect Core 1.0 section 5.3.2
 
 
 @operation

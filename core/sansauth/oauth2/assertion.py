@@ -17,18 +17,19 @@ __all__ = ["LIFETIME_SECONDS", "bearer_assertion", "client_assertion"]
 LIFETIME_SECONDS = 60  # an assertion is used at once, and then of no use to whoever finds it
 
 
-def client_assertion(client: OAuth2Client, provider: Provider, env: Env) -> Secret:
+def client_assertion(client: OAuth2Client, provider: Provider, env: Env, endpoint: str | None = None) -> Secret:
     """The assertion by which a client authenticates: its secret signs ("client_secret_jwt"), or its private key does.
 
-    RFC 7523 section 3 and OpenID Connect Core 1.0 section 9. Its audience is one text: the service's issuer if that is
-    known, so that no other service can use it (RFC 9700 section 2.5), else the token endpoint. `WrongIdentity` for a
-    key that cannot be read.
+    RFC 7523 section 3 and OpenID Connect Core 1.0 section 9. Its audience is one text, by default the service's issuer
+    if that is known, so that no other service can use it (RFC 9700 section 2.5), else the token endpoint; see
+    `Quirks.assertion_audience`. `endpoint` is the URL that it is sent to, the token endpoint unless it is given.
+    `WrongIdentity` for a key that cannot be read.
     """
     if client.auth == "client_secret_jwt":
         key = secret_key(client.client_secret or "")
     else:
         key = signing_key(client.private_key or "")
-    audience = provider.issuer or provider.endpoint("token")
+    audience = _audience(provider, endpoint)
     claims = _claims(client.client_id, client.client_id, audience, env, LIFETIME_SECONDS)
     return sign_jwt(claims, key, _key_id(client.key_id, key))
 
@@ -56,6 +57,18 @@ def bearer_assertion(
         raise InvalidParameter(f"further= holds claims that have an argument of their own: {', '.join(clash)}")
     key = signing_key(private_key)
     return sign_jwt({**claims, **(further or {})}, key, _key_id(key_id, key))
+
+
+def _audience(provider: Provider, endpoint: str | None) -> str:
+    match provider.quirks.assertion_audience:
+        case "issuer":
+            return provider.issuer or provider.endpoint("token")
+        case "token_endpoint":
+            return provider.endpoint("token")
+        case "endpoint":
+            return endpoint or provider.endpoint("token")
+        case audience:
+            return audience
 
 
 def _claims(issuer: str, subject: str, audience: str, env: Env, lifetime: int) -> dict[str, object]:

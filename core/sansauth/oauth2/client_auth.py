@@ -46,7 +46,7 @@ def build_client_request(
             from sansauth.oauth2.assertion import client_assertion  # PyJWT and cryptography, for those who need them
 
             identified.append(("client_assertion_type", JWT_BEARER_ASSERTION))
-            identified.append(("client_assertion", client_assertion(client, provider, env)))
+            identified.append(("client_assertion", client_assertion(client, provider, env, url)))
         case _:
             pass
     present = {name for name, _ in fields}  # a pushed request has its client_id among its own parameters

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import cast
 
-from sansauth.awaiting import saved_members
+from sansauth.awaiting import checked_scopes, saved_members
 from sansauth.effects import Send, Sleep, Steps, operation
-from sansauth.encoding import Value
+from sansauth.encoding import Params, Value, decode, encode
 from sansauth.env import Env
 from sansauth.errors import (
     ApiError,
@@ -21,6 +21,7 @@ from sansauth.errors import (
     InvalidParameter,
     InvalidURL,
     LocalProtocolError,
+    LoginError,
     LoginExpired,
     RemoteProtocolError,
     SlowDown,
@@ -31,7 +32,7 @@ from sansauth.identity import OAuth2Client
 from sansauth.oauth2.answer import read_expires_in
 from sansauth.oauth2.app_only import success_object
 from sansauth.oauth2.client_auth import build_client_request
-from sansauth.oauth2.grants import join_scopes, listed, proof_key, request_tokens
+from sansauth.oauth2.grants import Grant, join_scopes, listed, proof_key, request_tokens
 from sansauth.provider import Provider
 from sansauth.secret import Secret
 from sansauth.tokens import OAuth2Tokens
@@ -51,6 +52,7 @@ INTERVAL_SECONDS = 5.0
 
 SCHEMA = 1
 _DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
+_DENIED = frozenset({"access_denied", "authorization_declined"})  # section 3.5, and what Microsoft Entra says
 _PRINTABLE = re.compile(r"[\x20-\x7E]{1,4096}")  # nothing in it that a terminal would obey
 
 
@@ -70,7 +72,7 @@ class AwaitingDevice:
     """Unix seconds; from then on the login is not finished any more."""
     interval: float
     provider: str
-    """The origin of the provider it was begun at."""
+    """The authority of the provider it was begun at."""
     device_code: str
     scopes: tuple[str, ...] | None = None
     """Those that were asked for."""
@@ -89,7 +91,8 @@ class AwaitingDevice:
             raise InvalidParameter(f"expires_at is Unix seconds as an int, not {type(self.expires_at).__name__}")
         if type(self.interval) not in (int, float) or not 0 < self.interval < float("inf"):
             raise InvalidParameter("interval is a finite number of seconds above zero")
-        object.__setattr__(self, "scopes", _checked_scopes(self.scopes))
+        if self.scopes is not None:
+            object.__setattr__(self, "scopes", checked_scopes(self.scopes))
         for name in ("user_code", "device_code"):
             object.__setattr__(self, name, Secret(getattr(self, name)))
 
@@ -130,24 +133,35 @@ _FIELDS = (
 
 @operation
 def begin_device_login(
-    client: OAuth2Client, scopes: Iterable[str] | None, *, provider: Provider, env: Env
+    client: OAuth2Client,
+    scopes: Iterable[str] | None,
+    *,
+    provider: Provider,
+    env: Env,
+    parameters: Params | None = None,
 ) -> Steps[AwaitingDevice]:
     """Begin a device's login: obtain the code to show to the user (RFC 8628 sections 3.1 and 3.2).
 
-    Raises the `ApiError` of a refusal, and `RemoteProtocolError` for an answer without what the user must be shown.
+    `parameters` go along, such as an `audience`. Raises the `ApiError` of a refusal, and `RemoteProtocolError` for an
+    answer without what the user must be shown.
     """
     scopes = None if scopes is None else listed(scopes)
-    request = build_device_request(client, scopes, provider=provider, env=env)
+    request = build_device_request(client, scopes, provider=provider, env=env, parameters=parameters)
     now = env.clock()  # before the request, so that our end of the login never comes after the service's
     response = yield from Send(request)
     return parse_device_answer(response, provider, now=now, request=request, asked=scopes)
 
 
 def build_device_request(
-    client: OAuth2Client, scopes: Iterable[str] | None, *, provider: Provider, env: Env
+    client: OAuth2Client,
+    scopes: Iterable[str] | None,
+    *,
+    provider: Provider,
+    env: Env,
+    parameters: Params | None = None,
 ) -> Request:
     """Ask for a device code (RFC 8628 section 3.1); the client authenticates as everywhere."""
-    form: list[tuple[str, Value]] = [("scope", join_scopes(scopes, provider))]
+    form: list[tuple[str, Value]] = [("scope", join_scopes(scopes, provider)), *decode(encode(parameters or ()))]
     return build_client_request(provider.endpoint("device_authorization"), form, client, provider, env)
 
 
@@ -179,7 +193,7 @@ def parse_device_answer(
             verification_uri_complete=complete or None,
             expires_at=int(now + life),
             interval=read_expires_in(answer.get("interval")) or INTERVAL_SECONDS,
-            provider=provider.origin,
+            provider=provider.authority,
             device_code=device_code,
             scopes=None if asked is None else tuple(asked),
         )
@@ -197,8 +211,9 @@ def finish_device_login(
 ) -> Steps[OAuth2Tokens]:
     """Ask until the user has decided; gives their tokens (RFC 8628 sections 3.4 and 3.5).
 
-    It sleeps before each question, longer after every `slow_down`, and twice as long after every trouble of transport.
-    Raises `Denied`, `LoginExpired` (by the service's word or by our clock), and the `ApiError` of any other refusal.
+    It sleeps before each question, longer after every `slow_down`, and twice as long after every trouble of transport
+    or of the service (429, 503 and the like). Raises `Denied`, `LoginExpired` (by the service's word or by our clock),
+    and the `ApiError` of any other refusal.
     """
     login = _handed_in(awaiting)
     del awaiting  # what is handed in by mistake is most often the saved text: no frame may show it
@@ -206,9 +221,9 @@ def finish_device_login(
         raise LocalProtocolError(
             f"finish_device_login takes an AwaitingDevice, not {login}; read it with AwaitingDevice.from_json"
         )
-    if login.provider != provider.origin:
-        raise ForeignCallback(f"this login was begun at {login.provider}, not at {provider.origin}")
-    grant: list[tuple[str, Value]] = [("grant_type", _DEVICE_CODE), ("device_code", login.device_code)]
+    if login.provider != provider.authority:
+        raise ForeignCallback(f"this login was begun at {login.provider}, not at {provider.authority}")
+    grant: Grant = (("grant_type", _DEVICE_CODE), ("device_code", login.device_code))
     interval, key = login.interval, proof_key(client, env)
     asking = request_tokens(client, grant, provider=provider, env=env, asked=login.scopes, dpop_key=key)
     while True:
@@ -226,11 +241,20 @@ def finish_device_login(
         except TransportError:
             interval *= 2
         except ApiError as error:
-            if "access_denied" in error.codes:
-                raise Denied("the user did not let the application in") from error
-            if "expired_token" in error.codes:
-                raise LoginExpired(f"{provider.name} says that this login has expired; begin another") from error
-            raise
+            if ended := _ended(error, provider):
+                raise ended from error
+            if not error.retryable:
+                raise
+            interval *= 2
+
+
+def _ended(error: ApiError, provider: Provider) -> LoginError | None:
+    """What a refusal means for the login; None if it is not about that."""
+    if not _DENIED.isdisjoint(error.codes):
+        return Denied("the user did not let the application in")
+    if "expired_token" in error.codes:
+        return LoginExpired(f"{provider.name} says that this login has expired; begin another")
+    return None
 
 
 def _handed_in(awaiting: object) -> AwaitingDevice | str:
@@ -257,12 +281,3 @@ def _require_text(name: str, value: object) -> None:
     if not _PRINTABLE.fullmatch(value):
         value = Secret(value)
         raise InvalidParameter(f"{name} is printable ASCII text, and neither empty nor of more than 4096 characters")
-
-
-def _checked_scopes(scopes: object) -> tuple[str, ...] | None:
-    if scopes is None:
-        return None
-    named = list(cast("list[object]", scopes)) if isinstance(scopes, (list, tuple)) else [None]
-    if not all(isinstance(scope, str) for scope in named):
-        raise InvalidParameter("scopes are a list of str, or None")
-    return tuple(cast("list[str]", named))

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import cast
 
 from sansauth.effects import Steps, Timeouts, operation
 from sansauth.env import Env
-from sansauth.errors import InvalidIdToken, LocalProtocolError
+from sansauth.errors import InvalidIdToken, InvalidParameter, LocalProtocolError
 from sansauth.identity import OAuth2Client
 from sansauth.oauth2.jwks import Jwks, jwks_with
 from sansauth.oauth2.jws import Jwt, read_jwt
-from sansauth.oauth2.keys import ALGORITHMS, base64url, is_signed, public_key, secret_key
+from sansauth.oauth2.keys import ALGORITHMS, base64url, is_signed, public_key, require_jose, secret_key
 from sansauth.provider import Provider
 from sansauth.secret import Secret
 
-__all__ = ["LEEWAY_SECONDS", "Claims", "validate_id_token", "verify_id_token"]
+__all__ = [
+    "LEEWAY_SECONDS",
+    "Claims",
+    "examine_id_token",
+    "ready_to_verify",
+    "validate_id_token",
+    "verify_id_token",
+]
 
 LEEWAY_SECONDS = 60.0  # by which the service's clock and ours may differ
+_KEYS_TRIED = 16  # of those that fit: services have two or three, and a list without end must not cost without end
 _LATEST = 10**12  # Unix seconds: what lies behind is no time, or one in milliseconds
 
 
@@ -50,6 +58,47 @@ class Claims(Mapping[str, object]):
 
 
 @operation
+def ready_to_verify(provider: Provider, *, env: Env) -> Steps[None]:
+    """Meet, before a code is spent, whatever could keep the id_token that comes with its tokens from being verified.
+
+    `LocalProtocolError` without the extra `jose` or an algorithm that is allowed; and what fetching the keys may raise,
+    which are then in memory. Nothing is needed where the provider does not say where its keys are.
+    """
+    if provider.endpoints.jwks is None:
+        return
+    require_jose()
+    kinds = [ALGORITHMS[name].kty for name in provider.quirks.algorithms if name in ALGORITHMS]
+    if not kinds:
+        raise LocalProtocolError(
+            f"no algorithm is allowed for the id_tokens of {provider.name}: Quirks(algorithms=...)"
+        )
+    if set(kinds) != {"oct"}:
+        yield from jwks_with(None, None, provider=provider, env=env)
+
+
+def examine_id_token(
+    id_token: str,
+    client: OAuth2Client,
+    *,
+    provider: Provider,
+    now: float,
+    nonce: str | None = None,
+    access_token: str | None = None,
+    max_age: float | None = None,
+) -> Claims:
+    """The claims of an id_token that came straight from the token endpoint, of a service whose keys are not known.
+
+    TLS stands for the signature there (section 3.1.3.7, 6), and for nothing else: all other checks are those of
+    `validate_id_token`.
+    """
+    id_token, nonce, access_token = Secret(id_token), _masked(nonce), _masked(access_token)
+    token = read_jwt(id_token, InvalidIdToken)
+    if str(token.header.get("alg")) not in ALGORITHMS:
+        raise InvalidIdToken("the id_token's alg is none that is known here; an unsigned id_token is never taken")
+    return _judge(token, client, frozenset(), provider, now, nonce, access_token, max_age)
+
+
+@operation
 def verify_id_token(
     client: OAuth2Client,
     id_token: str,
@@ -59,6 +108,7 @@ def verify_id_token(
     nonce: str | None = None,
     access_token: str | None = None,
     max_age: float | None = None,
+    trusted_parties: Collection[str] = (),
     timeouts: Timeouts | None = None,
 ) -> Steps[Claims]:
     """Verify an id_token with the service's keys, which are fetched when needed (see `jwks_with`), and read its claims.
@@ -67,12 +117,19 @@ def verify_id_token(
     `Exclusive`.
     """
     id_token, nonce, access_token = Secret(id_token), _masked(nonce), _masked(access_token)
+    parties = _parties(trusted_parties)
     token = _read(id_token, provider)
-    keys = Jwks(())
+    algorithm, key_id, keys = _algorithm(token), _key_id(token), Jwks(())
     if not _is_shared(token):
-        algorithm, key_id = _algorithm(token), _key_id(token)
         keys = yield from jwks_with(algorithm, key_id, provider=provider, env=env, timeouts=timeouts)
-    return _judge(token, client, keys, provider, env.clock(), nonce=nonce, access_token=access_token, max_age=max_age)
+    wrong = _wrong_signature(token, client, keys, provider)
+    if wrong and keys.fitting(algorithm, key_id):
+        # The service may have a new key under the old kid, or may name none at all.
+        keys = yield from jwks_with(algorithm, key_id, provider=provider, env=env, timeouts=timeouts, other_than=keys)
+        wrong = _wrong_signature(token, client, keys, provider)
+    if wrong:
+        raise InvalidIdToken(wrong)
+    return _judge(token, client, parties, provider, env.clock(), nonce, access_token, max_age)
 
 
 def validate_id_token(
@@ -85,6 +142,7 @@ def validate_id_token(
     nonce: str | None = None,
     access_token: str | None = None,
     max_age: float | None = None,
+    trusted_parties: Collection[str] = (),
 ) -> Claims:
     """Verify an id_token (section 3.1.3.7) with `keys`, the service's JWKS, and read its claims.
 
@@ -92,29 +150,37 @@ def validate_id_token(
     this client, and valid at `now` (Unix seconds), give or take `LEEWAY_SECONDS`. `nonce` is what the login sent: None
     if it sent none, and then none is checked. `access_token`, issued along with it, is checked if the id_token names
     its hash (section 3.1.3.8). `max_age` is how long ago, in seconds, the user may have logged in (section 3.1.2.1).
+    `trusted_parties` are client ids of others whom the id_token may name besides this client: one that obtained it for
+    this one (azp; of Google, the Android client for the server's), or a further audience.
     `InvalidIdToken` says what is wrong, and shows nothing of the token.
     """
     id_token, nonce, access_token = Secret(id_token), _masked(nonce), _masked(access_token)
+    parties = _parties(trusted_parties)
     parsed = keys if isinstance(keys, Jwks) else Jwks.of(keys)
     token = _read(id_token, provider)
-    return _judge(token, client, parsed, provider, now, nonce=nonce, access_token=access_token, max_age=max_age)
+    if wrong := _wrong_signature(token, client, parsed, provider):
+        raise InvalidIdToken(wrong)
+    return _judge(token, client, parties, provider, now, nonce, access_token, max_age)
 
 
 def _read(id_token: str, provider: Provider) -> Jwt:
     """The token, whose header at least is acceptable: only then is it worth fetching keys for."""
     if provider.issuer is None:
         raise LocalProtocolError(f"{provider.name} has no issuer; an id_token needs Provider(issuer=...)")
+    require_jose()  # before there is a secret in any frame
     token = read_jwt(id_token, InvalidIdToken)
-    header = token.header
+    header, named = token.header, token.header.get("alg")
     allowed = [name for name in provider.quirks.algorithms if name in ALGORITHMS]
-    if header.get("alg") not in allowed:
+    known = named if isinstance(named, str) and named in ALGORITHMS else None
+    if known is None or ALGORITHMS[known] not in [ALGORITHMS[name] for name in allowed]:
         raise InvalidIdToken(
-            f"the id_token's alg is none that {provider.name} signs with: {', '.join(allowed)}; "
-            "where it does, list it in Quirks(algorithms=...)"
+            f"the id_token's alg is none that {provider.name} signs with: {', '.join(allowed) or 'none is allowed'}; "
+            f"it is {known or 'none that is known here'}. Where the service does sign by it, list it in "
+            "Quirks(algorithms=...)"
         )
     if "crit" in header:
         raise InvalidIdToken("the id_token's header has crit, extensions that are not known (RFC 7515 section 4.1.11)")
-    if not isinstance(header.get("kid", ""), str):
+    if not isinstance(header.get("kid"), str | None):
         raise InvalidIdToken("the id_token's kid is no text")
     if "+jwt" in str(header.get("typ", "")).lower():
         raise InvalidIdToken("the id_token's typ says that it is a JWT of another kind (RFC 8725 section 3.11)")
@@ -124,24 +190,22 @@ def _read(id_token: str, provider: Provider) -> Jwt:
 def _judge(
     token: Jwt,
     client: OAuth2Client,
-    keys: Jwks,
+    parties: frozenset[str],
     provider: Provider,
     now: float,
-    *,
     nonce: str | None,
     access_token: str | None,
     max_age: float | None,
 ) -> Claims:
-    if not is_signed(token.signed, token.signature, _algorithm(token), _key(token, client, keys, provider)):
-        raise InvalidIdToken("the id_token's signature is not made by the key it names")
+    """The claims of a token whose signature is good, if they are too."""
     claims = Claims(token.claims)
-    _check_parties(claims, client, provider)
+    _check_parties(claims, client.client_id, parties, provider)
     _check_times(claims, now)
     if max_age is not None:
         _check_login_time(claims, now, max_age)
     if nonce is not None:
         _check_nonce(claims, nonce)
-    if access_token is not None and "at_hash" in claims:
+    if access_token is not None and claims.get("at_hash") is not None:
         _check_access_token(claims, access_token, ALGORITHMS[_algorithm(token)].hash)
     return claims
 
@@ -155,7 +219,7 @@ def _algorithm(token: Jwt) -> str:
 
 
 def _key_id(token: Jwt) -> str | None:
-    return cast("str | None", token.header.get("kid"))
+    return cast("str | None", token.header.get("kid")) or None
 
 
 def _is_shared(token: Jwt) -> bool:
@@ -163,24 +227,33 @@ def _is_shared(token: Jwt) -> bool:
     return ALGORITHMS[_algorithm(token)].kty == "oct"
 
 
-def _key(token: Jwt, client: OAuth2Client, keys: Jwks, provider: Provider) -> object:
+def _wrong_signature(token: Jwt, client: OAuth2Client, keys: Jwks, provider: Provider) -> str:
+    """What is wrong with the signature; empty if one of the keys that fit has made it."""
+    algorithm, key_id = _algorithm(token), _key_id(token)
     if _is_shared(token):
         # Never a key of the JWKS: these are public, and anyone can make an HMAC with one.
         if client.client_secret is None:
-            raise InvalidIdToken("the id_token is signed with a client secret, and this client has none")
-        return secret_key(client.client_secret).key
-    algorithm, key_id = _algorithm(token), _key_id(token)
-    fitting = keys.fitting(algorithm, key_id)
-    if len(fitting) != 1:
-        which = "without a kid" if key_id is None else "of the id_token's kid"
-        raise InvalidIdToken(f"{provider.name} has {len(fitting)} keys for {algorithm} {which}; expected exactly one")
-    key = public_key(fitting[0])
-    if key is None:
-        raise InvalidIdToken(f"the key of {provider.name} for the id_token's {algorithm} cannot be used")
-    return key
+            return "the id_token is signed with a client secret, and this client has none"
+        usable = [secret_key(client.client_secret).key]
+    else:
+        fitting = keys.fitting(algorithm, key_id)[:_KEYS_TRIED]
+        if not fitting:
+            return f"{provider.name} has no key for {algorithm}" + (" of the id_token's kid" if key_id else "")
+        usable = [key for key in map(public_key, fitting) if key is not None]
+        if not usable:
+            return f"the key of {provider.name} for the id_token's {algorithm} cannot be used"
+    if any(is_signed(token.signed, token.signature, algorithm, key) for key in usable):
+        return ""
+    return "the id_token's signature is not made by the key it names"
 
 
-def _check_parties(claims: Claims, client: OAuth2Client, provider: Provider) -> None:
+def _parties(trusted: Collection[str]) -> frozenset[str]:
+    if isinstance(trusted, str):
+        raise InvalidParameter("trusted_parties is a list of client ids, not one str")
+    return frozenset(trusted)
+
+
+def _check_parties(claims: Claims, client_id: str, parties: frozenset[str], provider: Provider) -> None:
     """Section 3.1.3.7, 2 to 5."""
     if claims.get("iss") != provider.issuer:
         raise InvalidIdToken(f"the id_token's iss is not the issuer {provider.issuer}")
@@ -189,12 +262,20 @@ def _check_parties(claims: Claims, client: OAuth2Client, provider: Provider) -> 
         raise InvalidIdToken("the id_token has no sub, the user's id")
     audience = claims.get("aud")
     audiences = cast("list[object]", audience) if isinstance(audience, list) else [audience]
-    if client.client_id not in audiences or not all(isinstance(one, str) for one in audiences):
+    if client_id not in audiences or not all(isinstance(one, str) for one in audiences):
         raise InvalidIdToken("the id_token's aud does not name this client: it was issued to another")
-    if len(audiences) > 1 and "azp" not in claims:
-        raise InvalidIdToken("the id_token's aud names others besides this client, and azp does not say who it is for")
-    if claims.get("azp", client.client_id) != client.client_id:
-        raise InvalidIdToken("the id_token's azp is not this client: it was issued to another")
+    ours = parties | {client_id}
+    authorized = claims.get("azp")
+    if authorized is None and not ours.issuperset(audiences):
+        raise InvalidIdToken(
+            "the id_token's aud names others besides this client, and azp does not say who it is for; if they are to "
+            "be trusted, name them in trusted_parties"
+        )
+    if authorized is not None and not (isinstance(authorized, str) and authorized in ours):
+        raise InvalidIdToken(
+            "the id_token's azp is not this client: it was issued to another; if that one is to be trusted, name it in "
+            "trusted_parties"
+        )
 
 
 def _check_times(claims: Claims, now: float) -> None:
@@ -203,7 +284,7 @@ def _check_times(claims: Claims, now: float) -> None:
         raise InvalidIdToken("the id_token has expired (exp)")
     if now < _time(claims, "iat") - LEEWAY_SECONDS:
         raise InvalidIdToken("the id_token's iat is in the future; is one of the clocks wrong?")
-    if "nbf" in claims and now < _time(claims, "nbf") - LEEWAY_SECONDS:
+    if claims.get("nbf") is not None and now < _time(claims, "nbf") - LEEWAY_SECONDS:
         raise InvalidIdToken("the id_token is not valid yet (nbf); is one of the clocks wrong?")
 
 

@@ -28,18 +28,19 @@ class Introspection:
     """What a service says of a token (RFC 7662 section 2.2). Times are Unix seconds; None where it was silent.
 
     Of a token that is not active nothing else is told, whatever the service said. `aud` is always a tuple. `further`
-    has the service's own members by name, its texts masked in a repr.
+    has the service's own members by name, all texts in them masked in a repr; `username` and `sub`, which say who
+    somebody is, are no part of it.
     """
 
     active: bool
     scopes: tuple[str, ...] | None = None
     client_id: str | None = None
-    username: str | None = None
+    username: str | None = field(default=None, repr=False)
     token_type: str | None = None
     exp: float | None = None
     iat: float | None = None
     nbf: float | None = None
-    sub: str | None = None
+    sub: str | None = field(default=None, repr=False)
     aud: tuple[str, ...] = ()
     iss: str | None = None
     jti: str | None = None

@@ -11,15 +11,25 @@ from typing import NamedTuple, cast
 from sansauth.effects import Exclusive, Load, Save, Send, Steps, Stored, Timeouts, operation
 from sansauth.encoding import quote
 from sansauth.env import Env
-from sansauth.errors import Conflict, RemoteProtocolError
+from sansauth.errors import ApiError, Conflict, RemoteProtocolError, TransportError
 from sansauth.http import Request, Response, build_request
 from sansauth.oauth2.keys import ALGORITHMS
 from sansauth.provider import Provider
 from sansauth.refusal import read_refusal
 
-__all__ = ["JWKS_SECONDS", "REFETCH_SECONDS", "Jwks", "build_jwks_request", "jwks_key", "jwks_with", "parse_jwks"]
+__all__ = [
+    "JWKS_SECONDS",
+    "REFETCH_SECONDS",
+    "STALE_SECONDS",
+    "Jwks",
+    "build_jwks_request",
+    "jwks_key",
+    "jwks_with",
+    "parse_jwks",
+]
 
 JWKS_SECONDS = 3600.0  # after this time, keys are fetched again: one that the service has taken back stops to count
+STALE_SECONDS = 14_400.0  # and after this one, if they cannot be fetched: for as long its logins survive an outage
 REFETCH_SECONDS = 60.0  # between two fetches for a key that is not known: whoever forges key ids cannot ask for more
 
 
@@ -43,17 +53,23 @@ class Jwks:
         )
 
     def fitting(self, algorithm: str, key_id: str | None) -> list[Mapping[str, object]]:
-        """The keys that may verify a signature by `algorithm`; of these, with a `key_id`, those of that `kid`."""
-        return [key for key in self.keys if _fits(key, algorithm) and (key_id is None or key.get("kid") == key_id)]
+        """The keys that may verify a signature by `algorithm`: with a `key_id`, those of that `kid`.
+
+        Where none has it, those without a `kid`, which is optional (RFC 7517 section 4.5).
+        """
+        fitting = [key for key in self.keys if _fits(key, algorithm)]
+        if key_id is None:
+            return fitting
+        return [key for key in fitting if key.get("kid") == key_id] or [key for key in fitting if not key.get("kid")]
 
     def __repr__(self) -> str:
         return f"Jwks(<{len(self.keys)} keys>)"
 
 
 def build_jwks_request(provider: Provider) -> Request:
-    """Ask for the service's keys. They are public: nobody authenticates."""
+    """Ask for the service's keys. They are public: nobody authenticates, and they may lie on any host."""
     url = provider.endpoint("jwks")
-    return provider.admit(build_request("GET", url, headers={"accept": "application/jwk-set+json, application/json"}))
+    return build_request("GET", url, headers={"accept": "application/jwk-set+json, application/json"})
 
 
 def parse_jwks(response: Response, provider: Provider, *, request: Request | None = None) -> Jwks:
@@ -65,17 +81,27 @@ def parse_jwks(response: Response, provider: Provider, *, request: Request | Non
 
 @operation
 def jwks_with(
-    algorithm: str, key_id: str | None, *, provider: Provider, env: Env, timeouts: Timeouts | None = None
+    algorithm: str | None,
+    key_id: str | None,
+    *,
+    provider: Provider,
+    env: Env,
+    timeouts: Timeouts | None = None,
+    other_than: Jwks | None = None,
 ) -> Steps[Jwks]:
     """The service's keys: those in memory, unless they are too old or have none for this algorithm and key id.
 
+    `algorithm=None` is for who does not know yet which key will be needed: any keys do.
     Then they are fetched, by one for all who wait for them. For a key that is not known they are fetched every
-    `REFETCH_SECONDS` at most, so that the keys returned may be without it. Not to be used inside an `Exclusive`.
+    `REFETCH_SECONDS` at most, so that the keys returned may be without it. If they cannot be fetched, those in memory
+    do until they are `STALE_SECONDS` old. `other_than` are keys that did not verify the signature: they do not count as
+    known. Not to be used inside an `Exclusive`.
     """
+    wanted = _Wanted(algorithm, key_id, other_than)
     record = _Record.of((yield from Load(jwks_key(provider))))
-    if record is not None and record.suffices(algorithm, key_id, env.clock()):
+    if record is not None and record.has(wanted, env.clock()):
         return record.jwks
-    return (yield from Exclusive(jwks_key(provider), _fetch(algorithm, key_id, provider, env, timeouts)))
+    return (yield from Exclusive(jwks_key(provider), _fetch(wanted, provider, env, timeouts)))
 
 
 def jwks_key(provider: Provider) -> str:
@@ -87,16 +113,33 @@ def jwks_key(provider: Provider) -> str:
 
 
 def _fits(key: Mapping[str, object], algorithm: str) -> bool:
-    """Whether a key's type, curve, use and algorithm allow it (RFC 7517 section 4)."""
-    kind, operations = ALGORITHMS[algorithm], key.get("key_ops", ["verify"])
+    """Whether a key's type, curve, use and algorithm allow it (RFC 7517 section 4).
+
+    Members that are null or empty say nothing, as some services write those that they leave open.
+    """
+    kind, operations, named = ALGORITHMS[algorithm], key.get("key_ops") or ["verify"], key.get("alg") or algorithm
     return (
         key.get("kty") == kind.kty
         and (kind.crv is None or key.get("crv") == kind.crv)
-        and key.get("use", "sig") == "sig"
-        and key.get("alg", algorithm) == algorithm
+        and (key.get("use") or "sig") == "sig"
+        and isinstance(named, str)
+        and ALGORITHMS.get(named) == kind
         and isinstance(operations, list)
         and "verify" in operations
     )
+
+
+class _Wanted(NamedTuple):
+    """What a signature needs: a key for this algorithm, if it is known, of this id, and not one tried already."""
+
+    algorithm: str | None
+    key_id: str | None
+    other_than: Jwks | None
+
+    def is_in(self, jwks: Jwks) -> bool:
+        if self.algorithm is None:
+            return True
+        return jwks != self.other_than and bool(jwks.fitting(self.algorithm, self.key_id))
 
 
 class _Record(NamedTuple):
@@ -116,29 +159,39 @@ class _Record(NamedTuple):
     def to_bytes(self) -> bytes:
         return json.dumps([self.jwks.keys, self.fetched_at, self.asked_at], separators=(",", ":")).encode()
 
-    def is_fresh(self, now: float) -> bool:
-        return 0 <= now - self.fetched_at < JWKS_SECONDS  # a time in the future: the clock was set back
+    def is_younger(self, seconds: float, now: float) -> bool:
+        return 0 <= now - self.fetched_at < seconds  # a time in the future: the clock was set back
 
-    def suffices(self, algorithm: str, key_id: str | None, now: float) -> bool:
-        known = bool(self.jwks.fitting(algorithm, key_id))
-        return self.is_fresh(now) and (known or 0 <= now - self.asked_at < REFETCH_SECONDS)
+    def was_just_asked(self, now: float) -> bool:
+        """Whether the service was asked so lately that it is not asked again, whatever it said."""
+        return self.is_younger(STALE_SECONDS, now) and 0 <= now - self.asked_at < REFETCH_SECONDS
+
+    def has(self, wanted: _Wanted, now: float) -> bool:
+        """Whether the key is here, and may be used without asking."""
+        return wanted.is_in(self.jwks) and (self.is_younger(JWKS_SECONDS, now) or self.was_just_asked(now))
 
 
 @operation
-def _fetch(algorithm: str, key_id: str | None, provider: Provider, env: Env, timeouts: Timeouts | None) -> Steps[Jwks]:
+def _fetch(wanted: _Wanted, provider: Provider, env: Env, timeouts: Timeouts | None) -> Steps[Jwks]:
     # Again, now that the key is held: whoever held it before may have fetched already.
     key, now = jwks_key(provider), env.clock()
     stored = yield from Load(key)
     version = stored.version if stored is not None else None
     record = _Record.of(stored)
     if record is not None:
-        if record.suffices(algorithm, key_id, now):
+        if record.has(wanted, now) or record.was_just_asked(now):
             return record.jwks
         # Noted before the request: a service that fails is not asked more often than one that answers.
         version = yield from Save(key, record._replace(asked_at=now).to_bytes(), version)
     request = build_jwks_request(provider)
-    response = yield from Send(request, timeouts)
-    jwks = parse_jwks(response, provider, request=request)
+    try:
+        response = yield from Send(request, timeouts)
+        jwks = parse_jwks(response, provider, request=request)
+    except (ApiError, RemoteProtocolError, TransportError):
+        # No answer takes a key back but a JWKS without it (RFC 5861 section 4 has the same for any answer).
+        if record is None or not (record.is_younger(STALE_SECONDS, now) and wanted.is_in(record.jwks)):
+            raise
+        return record.jwks
     with contextlib.suppress(Conflict):  # somebody else has fetched them too, for longer than a lease lasts
         yield from Save(key, _Record(jwks, now, now).to_bytes(), version)
     return jwks

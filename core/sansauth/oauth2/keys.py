@@ -31,6 +31,7 @@ __all__ = [
     "is_signed",
     "public_key",
     "public_members",
+    "require_jose",
     "secret_key",
     "signing_key",
     "thumbprint",
@@ -47,22 +48,27 @@ _BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
 
 
 class Algorithm(NamedTuple):
-    """One algorithm of RFC 7518 section 3.1: the type and curve of its keys, and its hash. Each has PyJWT's name."""
+    """One algorithm of RFC 7518 section 3.1: the type and curve of its keys, its hash, and PyJWT's name for it.
+
+    Two names of one algorithm are equal here.
+    """
 
     kty: str
     crv: str | None
     hash: str
+    signer: str
 
 
 # "none" is none of them.
 ALGORITHMS: dict[str, Algorithm] = {
-    **{f"HS{bits}": Algorithm("oct", None, f"sha{bits}") for bits in (256, 384, 512)},
-    **{f"RS{bits}": Algorithm("RSA", None, f"sha{bits}") for bits in (256, 384, 512)},
-    **{f"PS{bits}": Algorithm("RSA", None, f"sha{bits}") for bits in (256, 384, 512)},
-    "ES256": Algorithm("EC", "P-256", "sha256"),
-    "ES384": Algorithm("EC", "P-384", "sha384"),
-    "ES512": Algorithm("EC", "P-521", "sha512"),
-    "EdDSA": Algorithm("OKP", "Ed25519", "sha512"),  # RFC 8037; the hash is the one inside of Ed25519
+    **{f"HS{bits}": Algorithm("oct", None, f"sha{bits}", f"HS{bits}") for bits in (256, 384, 512)},
+    **{f"RS{bits}": Algorithm("RSA", None, f"sha{bits}", f"RS{bits}") for bits in (256, 384, 512)},
+    **{f"PS{bits}": Algorithm("RSA", None, f"sha{bits}", f"PS{bits}") for bits in (256, 384, 512)},
+    "ES256": Algorithm("EC", "P-256", "sha256", "ES256"),
+    "ES384": Algorithm("EC", "P-384", "sha384", "ES384"),
+    "ES512": Algorithm("EC", "P-521", "sha512", "ES512"),
+    # RFC 8037, and what RFC 9864 section 2.2 calls the same; the hash is the one inside of Ed25519.
+    **dict.fromkeys(("EdDSA", "Ed25519"), Algorithm("OKP", "Ed25519", "sha512", "EdDSA")),
 }
 
 # What identifies a key of each type, and no more (RFC 7638 section 3.2, RFC 8037 section 2).
@@ -93,7 +99,7 @@ class SigningKey:
 
     def sign(self, message: bytes) -> bytes:
         """The signature as a JWS holds it (RFC 7518 section 3)."""
-        return _signers()[self.algorithm].sign(message, self.key)
+        return _signers()[ALGORITHMS[self.algorithm].signer].sign(message, self.key)
 
     def __repr__(self) -> str:
         return f"SigningKey({self.algorithm!r})"
@@ -151,7 +157,7 @@ def thumbprint(jwk: Mapping[str, object]) -> str:
 
 def is_signed(message: bytes, signature: bytes, algorithm: str, key: object) -> bool:
     """Whether `key` made the signature, by the algorithm; `key` is one for it, a secret's bytes for HS256."""
-    return _signers()[algorithm].verify(message, key, signature)
+    return _signers()[ALGORITHMS[algorithm].signer].verify(message, key, signature)
 
 
 def base64url(data: bytes) -> str:
@@ -167,10 +173,10 @@ def from_base64url(text: str) -> bytes | None:
     return data if base64url(data) == text else None
 
 
-@functools.lru_cache(maxsize=1)
-def _signers() -> Mapping[str, Signer]:
+def require_jose() -> None:
+    """`LocalProtocolError`, which says what to install, where PyJWT or cryptography is missing."""
     try:
-        from jwt.algorithms import get_default_algorithms, has_crypto
+        from jwt.algorithms import has_crypto
 
         if not has_crypto:
             raise ImportError
@@ -178,6 +184,13 @@ def _signers() -> Mapping[str, Signer]:
         raise LocalProtocolError(
             "signing and reading JWTs needs the extra `jose`: pip install 'sansauth[jose]'"
         ) from None
+
+
+@functools.lru_cache(maxsize=1)
+def _signers() -> Mapping[str, Signer]:
+    require_jose()
+    from jwt.algorithms import get_default_algorithms
+
     return get_default_algorithms()
 
 

@@ -1,18 +1,102 @@
-"""The life of OAuth 2's tokens: load them, judge them, renew them alone, save them before they are used."""
+"""The life of OAuth 2's tokens: load them, judge them, renew them alone, save them before they are used.
+
+Refresh tokens are often good once, so a record must never be lost, and never be replaced by an older one:
+
+- Whoever renews holds the key, and looks again once it does: somebody else may have been faster.
+- A lease may end before its holder does. Then two may trade the same refresh token; the service takes one. Who is
+  refused looks again, and marks the tokens dead only if nobody has saved newer ones. Who was served writes over such
+  a mark, and yields to newer tokens.
+- Trouble of the service's or of the network's is no logout and leaves the record alone.
+- New tokens that the store would not take stay in the client's memory until it does.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
+from typing import NamedTuple, cast
 
-from sansauth.effects import Exclusive, Load, Save, Steps, Stored, operation
+from sansauth.effects import Exclusive, Load, Save, Sleep, Steps, Stored, operation
 from sansauth.env import Env
-from sansauth.errors import ApiError, LoginRequired, RemoteProtocolError, TransportError
+from sansauth.errors import (
+    ApiError,
+    Conflict,
+    InvalidParameter,
+    LoginRequired,
+    RemoteProtocolError,
+    RenewalFailed,
+    SansauthError,
+    StoreError,
+    TransportError,
+)
 from sansauth.identity import OAuth2Client, OAuth2User
+from sansauth.oauth2.answer import NO_ACCESS_TOKEN
 from sansauth.oauth2.grants import client_credentials, refresh
+from sansauth.oauth2.revocation import revoke_tokens
 from sansauth.provider import Provider
 from sansauth.tokens import OAuth2Tokens, oauth2_tokens_key
 
-__all__ = ["adopt", "is_dead_refresh", "oauth2_tokens"]
+__all__ = ["PAUSE_SECONDS", "adopt", "is_dead_refresh", "logout", "oauth2_tokens"]
+
+PAUSE_SECONDS = 10.0
+"""After a renewal that failed, this long nobody tries another while the old token still serves."""
+
+SAVE_PAUSE_SECONDS = 0.5  # before new tokens are saved once more, when the store has failed
+RECOVERIES = 8  # from a save that conflicts; each means that somebody else has got on
+
+
+class _Holder(NamedTuple):
+    """Whose tokens they are, where, and by which clock."""
+
+    holder: OAuth2User | OAuth2Client
+    provider: Provider
+    env: Env
+    rejected: str | None
+
+    @property
+    def key(self) -> str:
+        return oauth2_tokens_key(self.holder, self.provider)
+
+    @property
+    def whose(self) -> str:
+        return f"account {self.holder.account!r:.80}" if isinstance(self.holder, OAuth2User) else "the client"
+
+    def serves(self, tokens: OAuth2Tokens) -> bool:
+        """Whether the access token can be used, due or not."""
+        return tokens.access_token != self.rejected and not tokens.is_expired(self.env.clock())
+
+    def judge(self, stored: Stored | None) -> OAuth2Tokens | None:
+        """The tokens, if they serve as they are; None if they are to be renewed. `LoginRequired` if neither."""
+        if stored is None:
+            if isinstance(self.holder, OAuth2User):
+                raise LoginRequired(f"there are no tokens of {self.whose}; log in, or adopt tokens")
+            return None
+        tokens = OAuth2Tokens.from_bytes(stored.data)
+        serves = self.serves(tokens)
+        if serves and not tokens.is_due(self.env.clock()):
+            return tokens
+        why = self._unrenewable(tokens)
+        if why is None:
+            return None
+        if serves:
+            return tokens
+        raise LoginRequired(why)
+
+    def _unrenewable(self, tokens: OAuth2Tokens) -> str | None:
+        if isinstance(self.holder, OAuth2Client):
+            return None
+        if tokens.death is not None:
+            return (
+                f"{self.provider.name} said {self.env.clock() - tokens.death.at:.0f} s ago that the refresh token of "
+                f"{self.whose} is dead ({tokens.death.reason}); log in again"
+            )
+        if tokens.refresh_token is None:
+            return (
+                f"the access token of {self.whose} has ended and there is no refresh token; log in again, with the "
+                "scope that grants one"
+            )
+        return None
 
 
 @operation
@@ -22,78 +106,214 @@ def oauth2_tokens(
     """The tokens of a user, refreshed if they are due; or those of a client for itself, obtained if need be.
 
     `rejected` is the access token the service just refused: it is replaced, unless somebody else has already done so.
-    Raises `LoginRequired` for a user who has none, or whose refresh token is dead.
+    Raises `LoginRequired` for a user who has none, or whose refresh token is dead, without asking the service again;
+    `RenewalFailed` for who waited for a renewal that failed.
     """
-    key = oauth2_tokens_key(holder, provider)
-    stored = yield from Load(key)
-    held = _usable(stored, env, rejected)
-    if held is not None:
-        return held
-    if stored is None and isinstance(holder, OAuth2User):
-        raise LoginRequired(f"there are no tokens of account {holder.account!r:.80}; log in, or adopt tokens")
-    return (yield from Exclusive(key, _renew(holder, provider, env, rejected)))
-
-
-@operation
-def _renew(
-    holder: OAuth2User | OAuth2Client, provider: Provider, env: Env, rejected: str | None
-) -> Steps[OAuth2Tokens]:
-    # Again, now that the key is held: whoever held it before may have renewed them already.
-    key = oauth2_tokens_key(holder, provider)
-    stored = yield from Load(key)
-    held = _usable(stored, env, rejected)
-    if held is not None:
-        return held
-    if isinstance(holder, OAuth2Client):
-        fresh = yield from client_credentials(holder, provider=provider, env=env)
-    else:
-        fresh = yield from _refreshed(holder, stored, provider, env, rejected)
-    yield from Save(key, fresh.to_bytes(), stored.version if stored else None)
-    return fresh
-
-
-@operation
-def _refreshed(
-    user: OAuth2User, stored: Stored | None, provider: Provider, env: Env, rejected: str | None
-) -> Steps[OAuth2Tokens]:
-    if stored is None:
-        raise LoginRequired(f"the tokens of account {user.account!r:.80} are gone; log in again")
-    tokens = OAuth2Tokens.from_bytes(stored.data)
-    lives = not tokens.is_expired(env.clock()) and tokens.access_token != rejected
-    if tokens.refresh_token is None:
-        if lives:
-            return tokens  # due, but there is nothing to renew it with: it serves until it ends
-        raise LoginRequired(
-            f"the access token of account {user.account!r:.80} has ended and there is no refresh token; log in again, "
-            "with the scope that grants one"
-        )
+    whose = _Holder(holder, provider, env, rejected)
+    began = env.clock()
+    stored = yield from Load(whose.key, cached=True)
     try:
-        return (yield from refresh(user.client, tokens, provider=provider, env=env))
-    except ApiError as error:
-        if is_dead_refresh(error, provider):
-            raise LoginRequired(
-                f"{provider.name} says that the refresh token of account {user.account!r:.80} is dead; log in again"
-            ) from None
-        if lives and error.retryable:
-            return tokens  # trouble of the service's is no logout, and the old token still serves
-        raise
-    except (TransportError, RemoteProtocolError):
-        if lives:
+        tokens = whose.judge(stored)
+    except LoginRequired:
+        if stored is None:
+            raise
+        stored = yield from Load(whose.key)  # somebody else may have seen to a login since
+        tokens = whose.judge(stored)
+    if tokens is not None:
+        return tokens
+    if stored is not None and whose.serves(held := OAuth2Tokens.from_bytes(stored.data)):
+        trouble = yield from _last_trouble(whose)
+        if trouble is not None and trouble.passes and 0 <= began - trouble.at < PAUSE_SECONDS:
+            return held  # due, but not ended: it serves while the service recovers
+    return (yield from Exclusive(whose.key, _renew(whose, began)))
+
+
+@operation
+def _renew(whose: _Holder, began: float) -> Steps[OAuth2Tokens]:
+    # Again, now that the key is held: whoever held it before may have renewed them already.
+    stored = yield from _rescued(whose, (yield from Load(whose.key)))
+    tokens = whose.judge(stored)
+    if tokens is not None:
+        return tokens
+    held = None if stored is None else OAuth2Tokens.from_bytes(stored.data)
+    trouble = yield from _last_trouble(whose)
+    if trouble is not None and trouble.at > began:  # while this one waited: a thousand callers are one attempt
+        if trouble.passes and held is not None and whose.serves(held):
+            return held
+        raise RenewalFailed(f"the tokens of {whose.whose} could not be renewed: {trouble.what}")
+    for _ in range(RECOVERIES):
+        try:
+            fresh = yield from _traded(whose, held)
+        except (ApiError, TransportError, RemoteProtocolError) as error:
+            if held is None or not _is_dead(error, whose):
+                return (yield from _excused(whose, held, error))
+            reason = _words(error)
+        else:
+            return (yield from _keep(whose, fresh, held, stored))
+        stored = yield from _buried(whose, held, reason)
+        tokens = whose.judge(stored)
+        if tokens is not None:
             return tokens
+        held = OAuth2Tokens.from_bytes(cast("Stored", stored).data)  # newer ones, and those have ended as well
+    raise RenewalFailed(f"the tokens of {whose.whose} changed again and again while they were renewed")
+
+
+@operation
+def _traded(whose: _Holder, held: OAuth2Tokens | None) -> Steps[OAuth2Tokens]:
+    holder, provider, env, _ = whose
+    if isinstance(holder, OAuth2Client):
+        return (yield from client_credentials(holder, provider=provider, env=env))
+    return (yield from refresh(holder.client, cast("OAuth2Tokens", held), provider=provider, env=env))
+
+
+# --- new tokens ------------------------------------------------------------------------------------------------------
+
+
+@operation
+def _keep(
+    whose: _Holder, fresh: OAuth2Tokens, replaced: OAuth2Tokens | None, stored: Stored | None
+) -> Steps[OAuth2Tokens]:
+    """Save new tokens in the place of those that were traded for them; the tokens that are stored in the end."""
+    try:
+        return (yield from _saved(whose, fresh, replaced, stored))
+    except Conflict:
+        raise
+    except StoreError:
+        # The only copy of a refresh token: the next renewal by this client finds it.
+        with contextlib.suppress(StoreError):
+            yield from _set_aside(whose, fresh, replaced)
         raise
 
 
 @operation
-def adopt(holder: OAuth2User | OAuth2Client, tokens: OAuth2Tokens, provider: Provider) -> Steps[None]:
-    """Store tokens that a login gave, or that were obtained elsewhere; they replace those that are stored."""
-    key = oauth2_tokens_key(holder, provider)
-    yield from Exclusive(key, _adopt(key, tokens))
+def _saved(
+    whose: _Holder, fresh: OAuth2Tokens, replaced: OAuth2Tokens | None, stored: Stored | None
+) -> Steps[OAuth2Tokens]:
+    for _ in range(RECOVERIES):
+        try:
+            yield from _save_surely(whose.key, fresh.to_bytes(), None if stored is None else stored.version)
+        except Conflict:
+            stored = yield from Load(whose.key)
+        else:
+            return fresh
+        if stored is None:
+            if replaced is None or isinstance(whose.holder, OAuth2Client):
+                continue
+            raise LoginRequired(f"the tokens of {whose.whose} were removed while they were renewed; log in again")
+        theirs = OAuth2Tokens.from_bytes(stored.data)
+        if replaced is None or not theirs.is_same_generation(replaced):
+            return theirs  # newer ones: a login, or a renewal by who has the key now
+    raise Conflict(f"the record {whose.key!r} changes whenever it is saved")
 
 
 @operation
-def _adopt(key: str, tokens: OAuth2Tokens) -> Steps[None]:
-    stored = yield from Load(key)
-    yield from Save(key, tokens.to_bytes(), stored.version if stored else None)
+def _save_surely(key: str, data: bytes, expected: int | None) -> Steps[None]:
+    """Save, and once more if the store fails: for new tokens are worth it."""
+    try:
+        yield from Save(key, data, expected)
+    except Conflict:
+        raise
+    except StoreError:
+        yield from Sleep(SAVE_PAUSE_SECONDS)
+        stored = yield from Load(key)
+        if stored is None or stored.data != data:  # else it failed after it had written
+            yield from Save(key, data, expected)
+
+
+# --- tokens that are dead, or were set aside -------------------------------------------------------------------------
+
+
+@operation
+def _buried(whose: _Holder, held: OAuth2Tokens, reason: str) -> Steps[Stored | None]:
+    """Mark the tokens dead, unless somebody else has saved newer ones; the record as it is then."""
+    dead = held.died(whose.env.clock(), reason)
+    for _ in range(RECOVERIES):
+        stored = yield from Load(whose.key)
+        if stored is None:
+            return None
+        found = OAuth2Tokens.from_bytes(stored.data)
+        if found.death is not None or not found.is_same_generation(held):
+            return stored
+        with contextlib.suppress(Conflict):
+            return Stored(dead.to_bytes(), (yield from Save(whose.key, dead.to_bytes(), stored.version)))
+    raise Conflict(f"the record {whose.key!r} changes whenever it is saved")
+
+
+@operation
+def _rescued(whose: _Holder, stored: Stored | None) -> Steps[Stored | None]:
+    """The record; if new tokens were set aside because the store failed, and belong in its place, these are saved."""
+    aside = yield from Load(_aside_key(whose))
+    if aside is None:
+        return stored
+    fresh, replaced = _read_aside(aside.data)
+    found = None if stored is None else OAuth2Tokens.from_bytes(stored.data)
+    belongs = found is None if replaced is None else found is not None and found.is_same_generation(replaced)
+    if belongs:
+        yield from Save(whose.key, fresh.to_bytes(), None if stored is None else stored.version)
+        stored = yield from Load(whose.key)
+    yield from Save(_aside_key(whose), None, aside.version)
+    return stored
+
+
+@operation
+def _set_aside(whose: _Holder, fresh: OAuth2Tokens, replaced: OAuth2Tokens | None) -> Steps[None]:
+    records = [fresh.to_bytes().decode(), None if replaced is None else replaced.to_bytes().decode()]
+    aside = yield from Load(_aside_key(whose))
+    yield from Save(_aside_key(whose), json.dumps(records).encode(), None if aside is None else aside.version)
+
+
+def _read_aside(data: bytes) -> tuple[OAuth2Tokens, OAuth2Tokens | None]:
+    fresh, replaced = json.loads(data)
+    return OAuth2Tokens.from_bytes(fresh.encode()), (
+        None if replaced is None else OAuth2Tokens.from_bytes(replaced.encode())
+    )
+
+
+def _aside_key(whose: _Holder) -> str:
+    return f"mem:unsaved/{whose.key}"
+
+
+# --- trouble ---------------------------------------------------------------------------------------------------------
+
+
+class _Trouble(NamedTuple):
+    """When a renewal failed, in Unix seconds, of what, and whether that may pass by itself."""
+
+    at: float
+    what: str
+    passes: bool
+
+
+@operation
+def _excused(whose: _Holder, held: OAuth2Tokens | None, error: SansauthError) -> Steps[OAuth2Tokens]:
+    """The old tokens, if they still serve and the failure may pass; else the failure. Either way it is noted."""
+    trouble = _Trouble(whose.env.clock(), _words(error), not isinstance(error, ApiError) or error.retryable)
+    last = yield from Load(_trouble_key(whose))
+    with contextlib.suppress(Conflict):  # another call has met it at the same time
+        yield from Save(_trouble_key(whose), json.dumps(trouble).encode(), None if last is None else last.version)
+    if trouble.passes and held is not None and whose.serves(held):
+        return held
+    raise error
+
+
+@operation
+def _last_trouble(whose: _Holder) -> Steps[_Trouble | None]:
+    noted = yield from Load(_trouble_key(whose))
+    return None if noted is None else _Trouble(*json.loads(noted.data))
+
+
+def _trouble_key(whose: _Holder) -> str:
+    return f"mem:renewal-trouble/{whose.key}"
+
+
+def _words(error: SansauthError) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _is_dead(error: SansauthError, whose: _Holder) -> bool:
+    return (
+        isinstance(whose.holder, OAuth2User) and isinstance(error, ApiError) and is_dead_refresh(error, whose.provider)
+    )
 
 
 def is_dead_refresh(error: ApiError, provider: Provider) -> bool:
@@ -102,8 +322,46 @@ def is_dead_refresh(error: ApiError, provider: Provider) -> bool:
     return any(isinstance(code, str) and code in dead and re.search(dead[code], error.text) for code in error.codes)
 
 
-def _usable(stored: Stored | None, env: Env, rejected: str | None) -> OAuth2Tokens | None:
+# --- by the caller's word --------------------------------------------------------------------------------------------
+
+
+@operation
+def adopt(holder: OAuth2User | OAuth2Client, tokens: OAuth2Tokens, provider: Provider) -> Steps[None]:
+    """Store tokens that a login gave, or that were obtained elsewhere; they replace those that are stored."""
+    if tokens.token_type == NO_ACCESS_TOKEN:
+        raise InvalidParameter("what was issued is no access token (token_type N_A); nobody can call with it")
+    key = oauth2_tokens_key(holder, provider)
+    yield from Exclusive(key, _adopt(key, tokens))
+
+
+@operation
+def _adopt(key: str, tokens: OAuth2Tokens) -> Steps[None]:
+    for _ in range(RECOVERIES):
+        stored = yield from Load(key)
+        with contextlib.suppress(Conflict):
+            yield from Save(key, tokens.to_bytes(), None if stored is None else stored.version)
+            return
+    raise Conflict(f"the record {key!r} changes whenever it is saved")
+
+
+@operation
+def logout(holder: OAuth2User | OAuth2Client, *, provider: Provider, env: Env) -> Steps[None]:
+    """End a login: revoke the tokens that are stored by now, if the service revokes any, and remove their record.
+
+    A failure to revoke is raised and leaves the record, so that it can be done again. Without a record there is nothing
+    to do.
+    """
+    key = oauth2_tokens_key(holder, provider)
+    yield from Exclusive(key, _logout(holder, key, provider, env))
+
+
+@operation
+def _logout(holder: OAuth2User | OAuth2Client, key: str, provider: Provider, env: Env) -> Steps[None]:
+    stored = yield from Load(key)
     if stored is None:
-        return None
+        return
     tokens = OAuth2Tokens.from_bytes(stored.data)
-    return None if tokens.access_token == rejected or tokens.is_due(env.clock()) else tokens
+    if provider.endpoints.revocation is not None and tokens.death is None:
+        client = holder.client if isinstance(holder, OAuth2User) else holder
+        yield from revoke_tokens(client, tokens, provider=provider, env=env)
+    yield from Save(key, None, stored.version)

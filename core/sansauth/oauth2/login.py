@@ -28,6 +28,7 @@ from sansauth.errors import (
 )
 from sansauth.http import Request, Response, build_request
 from sansauth.identity import OAuth2Client
+from sansauth.oauth2.answer import read_expires_in
 from sansauth.oauth2.app_only import success_object
 from sansauth.oauth2.client_auth import build_client_request
 from sansauth.oauth2.dpop import DPoPKey
@@ -54,6 +55,7 @@ LOGIN_SECONDS = 900
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[\x21-\x22\x24-\x7E]+")  # RFC 6749 section 3.1.2: no fragment
 _WEB = re.compile(r"https?:", re.IGNORECASE)
 _CODE = re.compile(r"[\x20-\x21\x23-\x5B\x5D-\x7E]{1,80}")  # RFC 6749 section 4.1.2.1: of an error
+_DENIALS = frozenset({"access_denied", "user_cancelled_login", "user_cancelled_authorize"})  # LinkedIn's, Apple's
 _OURS = frozenset(
     {
         "response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method",
@@ -68,7 +70,7 @@ _OURS = frozenset(
 @operation
 def begin_login(
     client: OAuth2Client,
-    scopes: Iterable[str],
+    scopes: Iterable[str] | None,
     *,
     provider: Provider,
     env: Env,
@@ -81,8 +83,8 @@ def begin_login(
 
     No request is sent, unless the service takes pushed authorization requests only, or `push` asks for one (RFC 9126).
     `redirect_uri` is where the user comes back to, the client's own by default: https, loopback, or a scheme of an
-    application's own (RFC 8252). `parameters` go along: `prompt`, `login_hint` and the like. `lifetime`, in seconds, is
-    how long `finish_login` takes the answer.
+    application's own (RFC 8252). `parameters` go along: `prompt`, `login_hint`, `max_age`, `resource` and the like.
+    `lifetime`, in seconds, is how long `finish_login` takes the answer.
     """
     if not 0 < lifetime < float("inf"):
         raise InvalidParameter("lifetime is a finite number of seconds above zero")
@@ -90,13 +92,15 @@ def begin_login(
         raise WrongIdentity(f"OAuth 2 logs users in for an OAuth2Client, not for a {type(client).__name__}")
     back = _redirect_uri(redirect_uri or client.redirect_uri, provider)
     state, verifier, key = Secret(env.nonce()), code_verifier(env), proof_key(client, env)
-    asked = _asked(client, listed(scopes), back, state, verifier, provider)
+    scopes = None if scopes is None else listed(scopes)
+    further = _further(parameters)
+    asked = [*_asked(client, scopes, back, state, verifier, provider), *further]
     if key is not None:
         asked.append(("dpop_jkt", key.thumbprint))  # RFC 9449 section 10: the code too is of use only with the key
-    page = build_request("GET", provider.endpoint("authorization"), params=[*asked, *_further(parameters)])
+    page = build_request("GET", provider.endpoint("authorization"), params=asked)
     expires_at = env.clock() + lifetime
     if push or provider.quirks.pushes_requests:
-        pushed = build_pushed_request(client, [*asked, *_further(parameters)], provider=provider, env=env)
+        pushed = build_pushed_request(client, asked, provider=provider, env=env)
         response = yield from Send(pushed)
         request_uri, seconds = parse_pushed_request(response, provider, request=pushed)
         told: Params = {"client_id": client.client_id, "request_uri": request_uri}
@@ -106,11 +110,13 @@ def begin_login(
         kind="oauth2",
         url=page.url,
         expires_at=int(expires_at),
-        provider=provider.origin,
+        provider=provider.authority,
         callback=back,
         reference=state,
         secret=verifier,
         dpop_key=None if key is None else key.private_key,
+        scopes=scopes,
+        max_age=_max_age(further),
     )
 
 
@@ -124,13 +130,13 @@ def build_pushed_request(
 
 def parse_pushed_request(
     response: Response, provider: Provider, *, request: Request | None = None
-) -> tuple[Secret, int]:
+) -> tuple[Secret, float]:
     """Read the request URI and for how many seconds it holds (RFC 9126 section 2.2)."""
     answer = success_object(response, provider, request=request)
-    request_uri, seconds = answer.get("request_uri"), answer.get("expires_in")
+    request_uri, seconds = answer.get("request_uri"), read_expires_in(answer.get("expires_in"))
     if not isinstance(request_uri, Secret) or not _ABSOLUTE.fullmatch(request_uri):
         raise RemoteProtocolError(f"{provider.name} answered {response.status} without a usable request_uri")
-    if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds <= 0:
+    if not seconds:
         raise RemoteProtocolError(f"{provider.name} answered {response.status} without a usable expires_in")
     return request_uri, seconds
 
@@ -144,7 +150,7 @@ def login_nonce(verifier: str) -> str:
 
 
 def _asked(
-    client: OAuth2Client, scopes: tuple[str, ...], back: str, state: Secret, verifier: Secret, provider: Provider
+    client: OAuth2Client, scopes: tuple[str, ...] | None, back: str, state: Secret, verifier: Secret, provider: Provider
 ) -> list[tuple[str, Value]]:
     return [
         ("response_type", "code"),
@@ -154,7 +160,7 @@ def _asked(
         ("state", state),
         ("code_challenge", code_challenge(verifier)),
         ("code_challenge_method", "S256"),
-        ("nonce", login_nonce(verifier) if "openid" in scopes else None),
+        ("nonce", login_nonce(verifier) if "openid" in (scopes or ()) else None),
     ]
 
 
@@ -163,6 +169,13 @@ def _further(parameters: Params | None) -> list[tuple[str, Value]]:
     if ours := sorted({name for name, _ in told} & _OURS):
         raise InvalidParameter(f"{', '.join(ours)} is set by begin_login itself")
     return list(told)
+
+
+def _max_age(told: list[tuple[str, Value]]) -> float | None:
+    asked = [str(value) for name, value in told if name == "max_age"]
+    if not all(value.isascii() and value.isdigit() and len(value) < 10 for value in asked):
+        raise InvalidParameter("max_age is a whole number of seconds (OpenID Connect Core 1.0 section 3.1.2.1)")
+    return float(asked[0]) if asked else None
 
 
 def _redirect_uri(given: str | None, provider: Provider) -> str:
@@ -189,8 +202,10 @@ def finish_login(
     It is checked before anything is claimed or sent: `LoginExpired`, `ForeignCallback` for another login's callback
     (wrong state), `WrongIssuer` for one of another service (RFC 9207), `Denied`, `LoginRefused` for the page's other
     errors, `InvalidCallback` for what has no code. Then the login is claimed: a second one to finish it gets
-    `AlreadyUsed`. An id_token is verified, its nonce too, if the provider says where its keys are (`jwks`); else it is
-    only passed on. Store the tokens with `adopt`.
+    `AlreadyUsed`. An id_token is verified, its nonce and `max_age` too (`InvalidIdToken`): by the service's keys, which
+    are fetched before the code is spent, or, if the provider does not say where they are, by its claims alone (OpenID
+    Connect Core 1.0 section 3.1.3.7). Of a provider without an issuer it is only passed on. Store the tokens with
+    `adopt`.
     """
     # Not an @operation itself: that would keep what was given, as plain text, for as long as it lives.
     return _finish_login(client, handed_in(awaiting), brought_back(answer), provider=provider, env=env)
@@ -200,41 +215,54 @@ def finish_login(
 def _finish_login(
     client: OAuth2Client, awaiting: AwaitingUser, answer: Secret, *, provider: Provider, env: Env
 ) -> Steps[OAuth2Tokens]:
-    require_open(awaiting, "oauth2", provider=provider, now=env.clock())
+    require_open(awaiting, "oauth2", at=provider.authority, now=env.clock())
     begun = dict(decode(Request("GET", awaiting.url).query))
     if begun.get("client_id") != client.client_id:
         raise LocalProtocolError("this login was begun by another client; finish it as the one that began it")
     code = parse_callback(awaiting, answer, provider)
-    asked = begun["scope"].split(provider.quirks.scope_separator) if "scope" in begun else None
-    return (yield from claimed(awaiting, _exchange(client, awaiting, code, asked, provider=provider, env=env)))
+    if _is_openid(awaiting) and provider.issuer is not None:
+        from sansauth.oauth2.id_token import ready_to_verify  # PyJWT and cryptography, for those who need them
 
-
-@operation
-def _exchange(
-    client: OAuth2Client, awaiting: AwaitingUser, code: Secret, asked: list[str] | None, *, provider: Provider, env: Env
-) -> Steps[OAuth2Tokens]:
-    tokens = yield from exchange_code(
+        # Whatever can fail does before the code is spent: afterwards the tokens would be lost with it.
+        yield from ready_to_verify(provider, env=env)
+    exchange = exchange_code(
         client,
         code,
         awaiting.secret,
         provider=provider,
         env=env,
         redirect_uri=awaiting.callback,
-        asked=asked,
+        asked=awaiting.scopes,
         dpop_key=None if awaiting.dpop_key is None else DPoPKey(awaiting.dpop_key),
     )
-    if tokens.id_token is not None and provider.endpoints.jwks is not None:
-        from sansauth.oauth2.id_token import verify_id_token  # PyJWT and cryptography, for those who need them
-
-        yield from verify_id_token(
-            client,
-            tokens.id_token,
-            provider=provider,
-            env=env,
-            nonce=login_nonce(awaiting.secret),
-            access_token=tokens.access_token,
-        )
+    tokens = yield from claimed(awaiting, exchange)
+    if tokens.id_token is not None and provider.issuer is not None:
+        yield from _check_id_token(client, awaiting, tokens, tokens.id_token, provider=provider, env=env)
     return tokens
+
+
+@operation
+def _check_id_token(
+    client: OAuth2Client, awaiting: AwaitingUser, tokens: OAuth2Tokens, id_token: str, *, provider: Provider, env: Env
+) -> Steps[None]:
+    from sansauth.oauth2.id_token import examine_id_token, verify_id_token  # as above
+
+    # Some services send an id_token to a login that did not ask for one, and so sent no nonce.
+    nonce = login_nonce(awaiting.secret) if _is_openid(awaiting) else None
+    access, max_age = tokens.access_token, awaiting.max_age
+    if provider.endpoints.jwks is None:
+        now = env.clock()
+        examine_id_token(
+            id_token, client, provider=provider, now=now, nonce=nonce, access_token=access, max_age=max_age
+        )
+    else:
+        yield from verify_id_token(
+            client, id_token, provider=provider, env=env, nonce=nonce, access_token=access, max_age=max_age
+        )
+
+
+def _is_openid(awaiting: AwaitingUser) -> bool:
+    return "openid" in (awaiting.scopes or ())
 
 
 def parse_callback(awaiting: AwaitingUser, answer: str, provider: Provider) -> Secret:
@@ -247,11 +275,11 @@ def parse_callback(awaiting: AwaitingUser, answer: str, provider: Provider) -> S
         raise ForeignCallback("the callback belongs to another login than the one that is being finished, or is forged")
     if _is_foreign(issuer, provider):
         raise WrongIssuer(f"the callback does not come from {provider.issuer}: another service may be posing as it")
-    if error == "access_denied":
+    if error in _DENIALS:
         raise Denied("the user did not let the application in")
     if error is not None:
-        shown = str(error) if _CODE.fullmatch(error) else "an error that cannot be shown"
-        raise LoginRefused(f"{provider.name}'s page ended the login: {shown}")
+        shown = str(error) if _CODE.fullmatch(error) else ""
+        raise LoginRefused(f"{provider.name}'s page ended the login: {shown or 'an error that cannot be shown'}", shown)
     if not code:
         raise InvalidCallback("the callback has no code: give its URL or its query as it came, as a str")
     return code

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import cast, get_args
 
 from sansauth.effects import Send, Steps, operation
-from sansauth.env import Env
 from sansauth.errors import InvalidParameter, InvalidURL, RemoteProtocolError, WrongIdentity
 from sansauth.http import Request, Response, build_request
 from sansauth.identity import ClientAuth, OAuth2Client
@@ -20,6 +20,7 @@ from sansauth.url import parse_url
 __all__ = ["Registered", "build_register_request", "parse_registered", "register"]
 
 _LATEST = 10**12  # Unix seconds, of any time that means something
+_DIGITS = re.compile(r"[0-9]{1,12}", re.ASCII)
 _KEY = "private_key_jwt"
 
 
@@ -27,17 +28,50 @@ _KEY = "private_key_jwt"
 class Registered:
     """A client as it was registered (RFC 7591 section 3.2.1). Times are Unix seconds.
 
+    `client` makes the client of what the service said: its way to authenticate may be another than was asked for.
     `client_secret_expires_at` is None for a secret that does not end. With `registration_access_token`, which is a
-    Secret, the client can be read and changed at `registration_client_uri` (RFC 7592). `further` has the other members
-    by name: what was registered may differ from what was asked for.
+    Secret, the client can be read and changed at `registration_client_uri` (RFC 7592). `further` has all other members
+    by name, what was registered instead of what was asked for too, and one of these whose value cannot be read (no time
+    for a time, a URL that a token must not go to), which is None here. All texts in it are masked in a repr.
     """
 
-    client: OAuth2Client
+    client_id: str
+    client_secret: str | None = None
+    token_endpoint_auth_method: str | None = None
+    redirect_uri: str | None = None
+    """The first of the redirect URIs, which is the only one of most clients."""
+    dpop_bound_access_tokens: bool = False
+    private_key: str | None = None
+    """Of a client of method "private_key_jwt", as it was given to `register`; with `key_id`."""
+    key_id: str | None = None
     client_secret_expires_at: float | None = None
     client_id_issued_at: float | None = None
     registration_client_uri: str | None = None
     registration_access_token: str | None = None
     further: Mapping[str, object] = field(default_factory=dict[str, object], hash=False)
+
+    def __post_init__(self) -> None:
+        for secret in ("client_secret", "private_key", "registration_access_token"):
+            if getattr(self, secret) is not None:
+                object.__setattr__(self, secret, Secret(getattr(self, secret)))
+
+    @property
+    def client(self) -> OAuth2Client:
+        """The client; `RemoteProtocolError` if none can be made of what the service said, which the fields tell."""
+        keyed = self.token_endpoint_auth_method == _KEY
+        try:
+            return OAuth2Client(
+                self.client_id,
+                self.client_secret,
+                redirect_uri=self.redirect_uri,
+                auth=cast("ClientAuth | None", self.token_endpoint_auth_method),
+                private_key=self.private_key if keyed else None,
+                key_id=self.key_id if keyed else None,
+                dpop_bound_access_tokens=self.dpop_bound_access_tokens,
+            )
+        except WrongIdentity as error:
+            wrong = str(error)
+        raise RemoteProtocolError(f"client {self.client_id!r:.80} was registered, but cannot be used: {wrong}")
 
 
 @operation
@@ -45,7 +79,6 @@ def register(
     metadata: Mapping[str, object],
     *,
     provider: Provider,
-    env: Env,
     initial_access_token: str | None = None,
     private_key: str | None = None,
     key_id: str | None = None,
@@ -56,12 +89,15 @@ def register(
     of method "private_key_jwt" needs its `private_key` (PEM text) here, whose public half is in `jwks` or at
     `jwks_uri`; it is not sent. `initial_access_token` is the service's leave to register. Raises the `ApiError` of a
     refusal: a `BadRequest` with `invalid_redirect_uri`, `invalid_client_metadata` or the like among its `codes`.
+    `InvalidParameter`, before anything is sent, for a client that could not be used here.
     """
-    del env
     initial_access_token = None if initial_access_token is None else issued_token(initial_access_token)
     private_key = None if private_key is None else Secret(private_key)
     metadata = dict(metadata)
-    if metadata.get("token_endpoint_auth_method") == _KEY and private_key is None:
+    method = metadata.get("token_endpoint_auth_method")
+    if method is not None and method not in get_args(ClientAuth):
+        raise InvalidParameter(f"token_endpoint_auth_method is one of {', '.join(get_args(ClientAuth))}, or left out")
+    if method == _KEY and private_key is None:
         raise InvalidParameter("a client of method private_key_jwt signs with a private_key; give it too")
     request = build_register_request(metadata, provider=provider, initial_access_token=initial_access_token)
     response = yield from Send(request)
@@ -87,83 +123,80 @@ def parse_registered(
     private_key: str | None = None,
     key_id: str | None = None,
 ) -> Registered:
-    """Read a registration (RFC 7591 section 3.2.1). `asked` holds for what the answer leaves out."""
+    """Read a registration (RFC 7591 section 3.2.1). `asked` holds for what the answer leaves out.
+
+    Without a client_id it is a `RemoteProtocolError`. Nothing else that is odd loses a registration: the client exists,
+    and its secrets are told only once.
+    """
     private_key = None if private_key is None else Secret(private_key)
     answer = success_object(response, provider, request=request)
-    members = _Members(answer, asked or {}, f"{provider.name} answered {response.status}")
-    secret = members.text("client_secret")
-    method = members.text("token_endpoint_auth_method", or_asked=True)
-    keyed = method == _KEY
-    try:
-        client = OAuth2Client(
-            str(members.required("client_id")),
-            secret,
-            redirect_uri=members.redirect_uri(),
-            auth=cast("ClientAuth | None", method and str(method)),
-            private_key=private_key if keyed else None,
-            key_id=key_id if keyed else None,
-        )
-    except WrongIdentity as error:
-        wrong = str(error)
-    else:
-        uri, token = members.url("registration_client_uri"), members.text("registration_access_token")
-        expiry, issued = members.time("client_secret_expires_at"), members.time("client_id_issued_at")
-        return Registered(client, expiry or None, issued, uri, token, answer)
-    raise RemoteProtocolError(f"{provider.name} registered a client that cannot be used: {wrong}")
+    members = _Members(answer, asked or {})
+    client_id = members.text("client_id")
+    if client_id is None:
+        raise RemoteProtocolError(f"{provider.name} answered {response.status} with no client_id that can be used")
+    method = members.text("token_endpoint_auth_method") or members.asked_text("token_endpoint_auth_method")
+    return Registered(
+        client_id=str(client_id),
+        client_secret=members.text("client_secret"),
+        token_endpoint_auth_method=None if method is None else str(method),
+        redirect_uri=members.redirect_uri(),
+        dpop_bound_access_tokens=members.flag("dpop_bound_access_tokens"),
+        private_key=private_key,
+        key_id=key_id,
+        client_secret_expires_at=members.time("client_secret_expires_at") or None,
+        client_id_issued_at=members.time("client_id_issued_at"),
+        registration_client_uri=members.url("registration_client_uri", provider),
+        registration_access_token=members.text("registration_access_token"),
+        further=answer,
+    )
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Members:
-    """The members of an answer, each taken out of it and checked; `said` begins the error of one of a wrong type."""
+    """The members of an answer, each taken out of it if it can be read, and else left there."""
 
     answer: dict[str, object]
     asked: Mapping[str, object]
-    said: str
 
-    def text(self, name: str, *, or_asked: bool = False) -> str | None:
-        value = self.answer.pop(name, None)
-        if value is None and or_asked:
-            value = self.asked.get(name)
-        if value is not None and not (isinstance(value, str) and value):
-            raise self._mistyped(name)
+    def text(self, name: str) -> str | None:
+        value = self.answer.get(name)
+        if not isinstance(value, str) or not value:  # an empty one is how some say that there is none
+            return None
+        del self.answer[name]
         return value
 
-    def required(self, name: str) -> str:
-        value = self.text(name)
-        if value is None:
-            raise self._mistyped(name)
-        return value
+    def asked_text(self, name: str) -> str | None:
+        value = self.asked.get(name)
+        return value if isinstance(value, str) else None
 
     def time(self, name: str) -> float | None:
-        value = self.answer.pop(name, None)
-        if value is None:
-            return None
+        value = self.answer.get(name)
+        if isinstance(value, str) and _DIGITS.fullmatch(value):
+            value = int(value)
         # A comparison that NaN fails, and that an int of any length bears.
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= _LATEST:
-            raise self._mistyped(name)
+            return None
+        del self.answer[name]
         return value
 
-    def url(self, name: str) -> str | None:
-        value = self.text(name)
-        if value is None:
-            return None
+    def url(self, name: str, provider: Provider) -> str | None:
         try:
-            url = parse_url(value)
+            url = parse_url(cast("str", self.answer.get(name)))  # which checks the type too
         except InvalidURL:
-            raise self._mistyped(name) from None
-        if url.scheme == "http" and not url.is_loopback:
-            raise self._mistyped(name)  # the registration's access token would go there
+            return None
+        if url.scheme == "http" and not (url.is_loopback or provider.allow_http):
+            return None  # the registration's access token would go there
+        del self.answer[name]
         return str(url)
 
-    def redirect_uri(self) -> str | None:
-        """The first of the redirect URIs, which is the only one of most clients."""
-        value = self.answer.get("redirect_uris") or self.asked.get("redirect_uris")
-        if not value:
-            return None
-        first = cast("list[object]", value)[0] if isinstance(value, (list, tuple)) else None
-        if not isinstance(first, str):
-            raise self._mistyped("redirect_uris")
-        return str(first)
+    def flag(self, name: str) -> bool:
+        value = self.answer.get(name)
+        return value if isinstance(value, bool) else self.asked.get(name) is True
 
-    def _mistyped(self, name: str) -> RemoteProtocolError:
-        return RemoteProtocolError(f"{self.said} with no {name} that can be used")
+    def redirect_uri(self) -> str | None:
+        for source in (self.answer, self.asked):
+            value = source.get("redirect_uris")
+            uris = cast("list[object]", value) if isinstance(value, (list, tuple)) else []
+            if uris and isinstance(uris[0], str):
+                return str(uris[0])
+        return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 from sansauth.effects import Send, Steps, operation
 from sansauth.errors import RemoteProtocolError
@@ -60,4 +61,4 @@ def parse_userinfo(
         raise RemoteProtocolError(f"{provider.name} answered {response.status} without sub: whose claims are these?")
     if subject is not None and sub != subject:
         raise RemoteProtocolError(f"{provider.name} answered with the claims of another user than the id_token's")
-    return UserInfo(str(sub), {name: str(value) if isinstance(value, str) else value for name, value in answer.items()})
+    return UserInfo(str(sub), cast("dict[str, object]", response.json()))  # again: claims are no secrets

@@ -31,7 +31,8 @@ def check_client_assertion(service: Service, request: Request, form: Mapping[str
         raise Refused("invalid_client", "The assertion is not signed by a client that signs.", 401)
     if jws.claims.get("sub") != client.client_id or form.get("client_id", client.client_id) != client.client_id:
         raise Refused("invalid_client", "iss, sub and client_id must be the same.", 401)
-    endpoints = (request.origin, request.origin + TOKEN_PATH, request.origin + request.path)
+    issuer = service.issuer(request)
+    endpoints = (issuer, issuer + TOKEN_PATH, request.origin + request.path)
     wrong = check_assertion(service, jws, endpoints)
     if wrong:
         raise Refused("invalid_client", wrong, 401)

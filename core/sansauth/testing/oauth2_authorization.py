@@ -22,7 +22,6 @@ from sansauth.testing.oauth2_answers import Refused
 from sansauth.testing.oauth2_clients import RegisteredClient
 from sansauth.testing.oauth2_form import read_once, words_for_oauthlib
 from sansauth.testing.oauth2_issued import Grant
-from sansauth.testing.oauth2_state import SCOPES
 from sansauth.testing.service import Service
 
 __all__ = ["Wanted", "decide", "judge", "page"]
@@ -63,7 +62,7 @@ def _answer(service: Service, request: Request, parameters: list[tuple[str, str]
     except Refused as refused:
         return oauth2_page.refuse(f"{refused.error}: {refused.description}")
     if isinstance(wanted, _Error):
-        return _redirect(wanted.redirect_uri, wanted.fields, request.origin)
+        return _redirect(wanted.redirect_uri, wanted.fields, service.issuer(request))
     match decisions:
         case [consent_page.APPROVE]:
             fields: dict[str, str | None] = {"state": wanted.state, "code": _issue_code(service, wanted)}
@@ -79,7 +78,7 @@ def _answer(service: Service, request: Request, parameters: list[tuple[str, str]
                 status=200 if request.method != "POST" else 400,
             )
     service.oauth2.waiting.use(given.get("request_uri", ""))
-    return _redirect(wanted.redirect_uri, fields, request.origin)
+    return _redirect(wanted.redirect_uri, fields, service.issuer(request))
 
 
 def _resolve(service: Service, given: Mapping[str, Secret]) -> Mapping[str, Secret]:
@@ -155,6 +154,7 @@ class _Host:
 
     def __init__(self, service: Service) -> None:
         self._clients = service.oauth2.clients
+        self._scopes = service.oauth2.scopes
 
     def validate_client_id(self, client_id: str, request: Judged) -> bool:
         request.client = self._clients.get(client_id)
@@ -178,7 +178,7 @@ class _Host:
         return []
 
     def validate_scopes(self, client_id: str, scopes: list[str], client: RegisteredClient, request: Judged) -> bool:
-        return bool(scopes) and SCOPES.issuperset(scopes)
+        return bool(scopes) and self._scopes.issuperset(scopes)
 
 
 def _issue_code(service: Service, wanted: Wanted) -> Secret:

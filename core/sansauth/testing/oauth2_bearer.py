@@ -33,10 +33,15 @@ def find_access_token(service: Service, request: Request, scheme: str, token: st
 
 
 def insufficient_scope(token: AccessToken, *scopes: str) -> dict[str, str] | None:
-    """The challenge of a call whose token lacks one of the scopes (RFC 6750 section 3.1); None if it has them."""
+    """The challenge of a call whose token lacks one of the scopes; None if it has them.
+
+    Of the scheme that the token goes by (RFC 6750 section 3.1, RFC 9449 section 7.1).
+    """
     if set(scopes) <= set(token.scopes):
         return None
-    return {"www-authenticate": f'Bearer error="insufficient_scope", scope="{" ".join(scopes)}"'}
+    lacking = f'error="insufficient_scope", scope="{" ".join(scopes)}"'
+    bound = token.grant.proof_key is not None
+    return {"www-authenticate": f"DPoP {lacking}, {_ALGORITHMS}" if bound else f"Bearer {lacking}"}
 
 
 def _dpop(error: str) -> str:

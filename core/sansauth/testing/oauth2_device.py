@@ -9,7 +9,6 @@ from sansauth.testing.caller import form_of
 from sansauth.testing.oauth2_answers import Refused, answer, refuse
 from sansauth.testing.oauth2_client_auth import authenticate
 from sansauth.testing.oauth2_form import read_form, required
-from sansauth.testing.oauth2_state import SCOPES
 from sansauth.testing.oauth2_waiting import DEVICE_SECONDS
 from sansauth.testing.service import Service
 
@@ -24,12 +23,12 @@ def authorize_device(service: Service, request: Request) -> Response:
         form = read_form(request)
         client = authenticate(service, request, form)
         scopes = required(form, "scope").split(" ")
-        if not SCOPES.issuperset(scopes):
+        if not service.oauth2.scopes.issuperset(scopes):
             raise Refused("invalid_scope", "One of the scopes is unknown.")
     except Refused as refused:
         return refuse(refused, x_words=service.x_errors)
     device = service.oauth2.waiting.add_device(client.client_id, tuple(str(scope) for scope in scopes))
-    page_url = request.origin + DEVICE_PAGE
+    page_url = service.issuer(request) + DEVICE_PAGE
     shown = {
         "device_code": device.device_code,
         "user_code": device.user_code,

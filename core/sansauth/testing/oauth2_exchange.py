@@ -10,7 +10,6 @@ from sansauth.testing.oauth2_assertions import TOKEN_PATH, check_assertion, sign
 from sansauth.testing.oauth2_issued import Grant
 from sansauth.testing.oauth2_judging import Claim, Issue
 from sansauth.testing.oauth2_jws import read_jws
-from sansauth.testing.oauth2_state import SCOPES
 from sansauth.testing.service import Service
 
 __all__ = ["exchange", "grant_by_jwt"]
@@ -45,7 +44,7 @@ def grant_by_jwt(service: Service, claim: Claim, form: Mapping[str, Secret], iss
     wrong = check_assertion(service, jws, (claim.issuer, claim.issuer + TOKEN_PATH))
     if wrong:
         raise Refused("invalid_grant", wrong)
-    scopes = _scopes(form, SCOPES)
+    scopes = _scopes(form, service.oauth2.scopes)
     family = service.oauth2.issued.count()
     grant = Grant(claim.client.client_id, scopes, family, str(service.user_id), claim.proof_key)
     return issue(grant, scopes, None)

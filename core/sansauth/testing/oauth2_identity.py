@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from sansauth.http import Request, Response
+from sansauth.oauth2.keys import require_jose
 from sansauth.secret import Secret
 from sansauth.testing.oauth2_answers import answer, unauthorized
 from sansauth.testing.oauth2_bearer import find_access_token, insufficient_scope
@@ -28,6 +29,7 @@ _KEPT = 2  # generations of keys that the JWKS shows: tokens that were signed be
 
 def sign_id_token(service: Service, access: AccessToken, issuer: str) -> Secret:
     """The id_token that comes with an access token (section 2)."""
+    require_jose()
     import jwt
 
     now, generation = int(service.now()), service.oauth2.key_generation
@@ -79,6 +81,7 @@ def _half_hash(token: str) -> str:
 
 def _key(service: Service, generation: int) -> EllipticCurvePrivateKey:
     """The key of that generation. From the seed, so that it is the same in every run of a test."""
+    require_jose()
     from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, derive_private_key
 
     drawn = int.from_bytes(derive(service.oauth2.seed, f"id_token key {generation}", 40))

@@ -21,7 +21,6 @@ from sansauth.testing.oauth2_answers import Refused
 from sansauth.testing.oauth2_clients import RegisteredClient
 from sansauth.testing.oauth2_form import words_for_oauthlib
 from sansauth.testing.oauth2_issued import Code, Grant, RefreshToken
-from sansauth.testing.oauth2_state import OFFLINE, SCOPES
 from sansauth.testing.oauth2_waiting import Device
 from sansauth.testing.service import Service
 
@@ -200,7 +199,7 @@ class _Host:
         return []
 
     def validate_scopes(self, client_id: str, scopes: list[str], client: object, request: Judged) -> bool:
-        return SCOPES.issuperset(scopes)
+        return self._service.oauth2.scopes.issuperset(scopes)
 
     def grant_of(self, scopes: list[str]) -> Grant:
         """What was presented stands for; of a client that acts for itself, its own."""
@@ -214,7 +213,7 @@ class _Host:
             return self._refresh.token
         if self._refresh is not None:
             self._refresh.used = True
-        return self._issued.issue_refresh(grant) if OFFLINE.intersection(grant.scopes) else None
+        return self._issued.issue_refresh(grant) if self._service.oauth2.lasts(grant.scopes) else None
 
     def save_token(self, token: object, request: Judged) -> None:
         """It is kept already."""

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, cast
 
+from sansauth.oauth2.keys import require_jose
 from sansauth.secret import Secret
 
 __all__ = ["ASYMMETRIC", "Jws", "is_public_jwk", "public_jwk", "read_jws", "thumbprint", "verifies"]
@@ -37,6 +38,7 @@ def read_jws(text: str) -> Jws | None:
 
 def verifies(jws: Jws, key: Mapping[str, object] | str, algorithms: Iterable[str]) -> bool:
     """Whether the signature is that key's, by one of these algorithms. A str is a shared secret."""
+    require_jose()
     import jwt
 
     if "crit" in jws.header:
@@ -67,6 +69,7 @@ def thumbprint(key: Mapping[str, object]) -> str:
 
 def public_jwk(private_key: str, key_id: str | None) -> Mapping[str, object]:
     """The public key to a private one in PEM."""
+    require_jose()
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey

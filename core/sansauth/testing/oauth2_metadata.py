@@ -7,7 +7,6 @@ from typing import get_args
 from sansauth.http import Request, Response
 from sansauth.identity import ClientAuth
 from sansauth.testing.oauth2_answers import answer
-from sansauth.testing.oauth2_state import SCOPES
 from sansauth.testing.oauth2_token import GRANT_TYPES
 from sansauth.testing.service import Service
 
@@ -28,12 +27,12 @@ _ASYMMETRIC = ["ES256", "RS256", "PS256", "EdDSA"]
 
 
 def metadata(service: Service, request: Request) -> Response:
-    """The document of both; its issuer and URLs are those of the request's own origin."""
-    issuer = request.origin
+    """The document of both; its issuer and URLs are of the host that the request names."""
+    issuer = service.issuer(request)
     document: dict[str, object] = {"issuer": issuer}
     document |= {name: issuer + path for name, path in PATHS.items()}
     document |= {
-        "scopes_supported": sorted(SCOPES),
+        "scopes_supported": sorted(service.oauth2.scopes),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": list(GRANT_TYPES),

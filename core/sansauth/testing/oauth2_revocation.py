@@ -50,7 +50,7 @@ def introspect(service: Service, request: Request) -> Response:
         if client.is_public:
             raise Refused("invalid_client", "A client must authenticate to introspect.", 401)
         required(form, "token")
-        host = cast("RequestValidator", _Host(service, client, request.origin))
+        host = cast("RequestValidator", _Host(service, client, service.issuer(request)))
         _, body, _ = IntrospectEndpoint(host).create_introspect_response(_URI, body=words_for_oauthlib(form))
     except Refused as refused:
         return refuse(refused, x_words=service.x_errors)

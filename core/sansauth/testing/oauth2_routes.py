@@ -19,7 +19,10 @@ from sansauth.testing import (
 from sansauth.testing.oauth2_metadata import PATHS
 from sansauth.testing.service import Service
 
-__all__ = ["GET", "POST"]
+__all__ = ["GET", "METADATA", "POST"]
+
+METADATA = "/.well-known/oauth-authorization-server"
+"""RFC 8414 section 3."""
 
 _Endpoint: TypeAlias = Callable[[Service, Request], Response]
 
@@ -39,6 +42,6 @@ GET: dict[str, _Endpoint] = {
     PATHS["userinfo_endpoint"]: oauth2_identity.userinfo,
     PATHS["jwks_uri"]: oauth2_identity.jwks,
     oauth2_device.DEVICE_PAGE: oauth2_device.page,
-    "/.well-known/oauth-authorization-server": oauth2_metadata.metadata,
+    METADATA: oauth2_metadata.metadata,
     "/.well-known/openid-configuration": oauth2_metadata.metadata,
 }

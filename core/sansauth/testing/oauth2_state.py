@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from sansauth.env import Env
 from sansauth.identity import OAuth2Client
+from sansauth.oauth2.grants import listed
 from sansauth.secret import Secret
 from sansauth.testing.oauth2_clients import RegisteredClient, register
 from sansauth.testing.oauth2_issued import IssuedTokens
@@ -56,7 +57,11 @@ OFFLINE = frozenset({"offline.access", "offline_access"})
 class AuthorizationServer:
     """The state of OAuth 2. `redirect_uris` are those of the two clients that are there from the beginning."""
 
-    def __init__(self, *, env: Env, now: Callable[[], float], redirect_uris: Sequence[str] | None) -> None:
+    def __init__(
+        self, *, env: Env, now: Callable[[], float], redirect_uris: Sequence[str] | None, scopes: Collection[str]
+    ) -> None:
+        self.scopes = frozenset(listed(scopes))
+        """All that there are."""
         self.seed = env.entropy(32)
         """What ids, secrets and keys are derived from."""
         secret = Secret(derive(self.seed, "client secret", 25).hex())
@@ -71,6 +76,10 @@ class AuthorizationServer:
         """What must not come twice (`jti`), and until when (Unix seconds)."""
         for client in (self.client, self.public_client):
             self.add(client, redirect_uris)
+
+    def lasts(self, scopes: Iterable[str]) -> bool:
+        """Whether access of these scopes comes with a refresh token: always, where none is for asking for one."""
+        return self.scopes.isdisjoint(OFFLINE) or not OFFLINE.isdisjoint(scopes)
 
     def add(self, client: OAuth2Client, redirect_uris: Sequence[str] | None = None) -> RegisteredClient:
         """Know one more client, or know it anew."""

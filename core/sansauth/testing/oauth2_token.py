@@ -37,7 +37,7 @@ def token(service: Service, request: Request) -> Response:
     try:
         form = read_form(request)
         client = authenticate(service, request, form)
-        claim = Claim(client, request.origin, proven_key(service, request))
+        claim = Claim(client, service.issuer(request), proven_key(service, request))
         document = _trade(service, claim, form)
     except Refused as refused:
         return refuse(refused, x_words=service.x_errors, grant_type=form.get("grant_type", ""))

@@ -46,7 +46,7 @@ def read(resource: Resource, service: Service, request: Request) -> Response:
         answer = resource.refusal
     elif issued is not None and resource.scopes is None:
         answer = x_answers.NOT_ALLOWED
-    elif issued is not None and (lacking := insufficient_scope(issued, *(resource.scopes or ()))):
+    elif issued is not None and (lacking := insufficient_scope(issued, *_wanted(service, resource))):
         answer, headers = x_answers.FORBIDDEN, headers | lacking
     else:
         admitted, limit = service.windows.count(
@@ -55,6 +55,11 @@ def read(resource: Resource, service: Service, request: Request) -> Response:
         headers |= rate_limit_headers(limit)
         answer = resource.show(service, request) if admitted else x_answers.RATE_LIMIT_EXCEEDED
     return Response(answer.status, Headers((*answer.headers, *headers.items())), answer.body)
+
+
+def _wanted(service: Service, resource: Resource) -> list[str]:
+    """The scopes that a call needs, of those that there are."""
+    return [scope for scope in resource.scopes or () if scope in service.oauth2.scopes]
 
 
 def _verify_credentials(service: Service, _: Request) -> Response:

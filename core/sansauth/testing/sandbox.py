@@ -6,6 +6,7 @@ What it judges signatures with is oauthlib's server side, not sansauth's own cod
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import NamedTuple, TypeAlias
@@ -23,6 +24,7 @@ from sansauth.testing.faults import build_fault
 from sansauth.testing.http_date import http_date
 from sansauth.testing.issuing import issue_alphanumeric
 from sansauth.testing.oauth1_server import METHODS
+from sansauth.testing.oauth2_state import SCOPES
 from sansauth.testing.resources import RESOURCES, read
 from sansauth.testing.service import Service
 from sansauth.x.presets import X
@@ -55,6 +57,7 @@ _USER_ID = 7_000_001
 _FOLLOWERS = range(9_000_001, 9_000_043)
 _TOLERANCE = 300.0  # seconds; what X allows is not published
 _LOGGED = 10_000
+_PATH = re.compile(r"(?:/[A-Za-z0-9\-._~]+)*")
 
 
 class Handled(NamedTuple):
@@ -83,7 +86,12 @@ class Sandbox(Service):
     `LocalProtocolError` for a key that is none, or is missing.
 
     OAuth 2 has two clients, `oauth2_client` (client_secret_basic) and `public_client`, and those of `add_client`. Their
-    users may be sent back to `redirect_uris` (None: to https, to this machine, to a private scheme).
+    users may be sent back to `redirect_uris` (None: to https, to this machine, to a private scheme). `scopes` are those
+    that there are, such as ["read", "write"] for an application of another service; X's by default. A refresh token
+    comes with `offline.access` or `offline_access`, and with any scope where there is neither.
+
+    `path`, such as "/tenant", stands before all paths, as with a server that has an issuer for each of its tenants; its
+    base URL ends with it. `LocalProtocolError` for what is none.
 
     Faults are data: `fail_next()`, `skew` (seconds), `delay` (seconds; a server waits so long before it answers,
     `handle` does not). `rate_limit` is the number of calls in 15 minutes. `log` holds the last exchanges.
@@ -104,8 +112,10 @@ class Sandbox(Service):
         callbacks: Sequence[str] | None = None,
         xauth_password: str | None = None,
         redirect_uris: Sequence[str] | None = None,
+        scopes: Collection[str] = SCOPES,
         signature_methods: Collection[str] = METHODS,
         rsa_public_key: str | None = None,
+        path: str = "",
     ) -> None:
         env = env or fixed_env()
         app = App(consumer_key or issue_alphanumeric(env, 25), consumer_secret or issue_alphanumeric(env, 50))
@@ -122,16 +132,25 @@ class Sandbox(Service):
             callbacks=callbacks,
             xauth_password=xauth_password,
             redirect_uris=redirect_uris,
+            scopes=scopes,
             signature_methods=signature_methods,
             rsa_public_key=rsa_public_key,
         )
+        if not _PATH.fullmatch(path):
+            raise LocalProtocolError("a sandbox's path is empty or like /tenant, without a slash at its end")
+        self.path = path
+        self._routes = {
+            method: {_placed(place, path): endpoint for place, endpoint in routes.items()}
+            for method, routes in _ROUTES.items()
+        }
         self.delay = 0.0
         self.log: list[Handled] = []
         self._faults: list[Response] = []
 
     def handle(self, request: Request) -> Response:
-        """Answer a request. Any request: it raises nothing.
+        """Answer a request. Any request: it raises nothing but `LocalProtocolError` where the extra `jose` is missing.
 
+        That is for what is signed by keys (id_tokens and their keys, DPoP proofs, clients that sign).
         An answer to HEAD has the body of the GET; leaving it off the wire is the server's part, as framing is.
         """
         answer = self._faults.pop(0) if self._faults else self._answer(request)
@@ -200,14 +219,19 @@ class Sandbox(Service):
         return Secret(answer.headers.get("location") or consent_page.read_pin(answer))
 
     def _answer(self, request: Request) -> Response:
-        endpoint = _ROUTES.get(request.method, {}).get(request.path)
+        endpoint = self._routes.get(request.method, {}).get(request.path)
         if endpoint is not None:
             return endpoint(self, request)
-        allowed = [method for method, routes in _ROUTES.items() if request.path in routes]
+        allowed = [method for method, routes in self._routes.items() if request.path in routes]
         # X's v1.1 says of a wrong method that the page does not exist; v2 names the error.
-        if allowed and request.path.startswith("/2/"):
+        if allowed and request.path.startswith(f"{self.path}/2/"):
             return x_answers.method_not_allowed(", ".join(allowed))
         return x_answers.NOT_FOUND
 
     def __repr__(self) -> str:
         return f"<Sandbox of application {self.app.consumer_key!r}, {len(self.log)} exchanges logged>"
+
+
+def _placed(place: str, path: str) -> str:
+    """Where an endpoint is: behind the path, but for RFC 8414's document, which comes before it (section 3.1)."""
+    return place + path if place == oauth2_routes.METADATA else path + place

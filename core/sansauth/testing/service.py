@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from sansauth.env import Env
 from sansauth.errors import LocalProtocolError
+from sansauth.http import Request
 from sansauth.identity import App, OAuth1User
 from sansauth.oauth1.judging import check_public_key
 from sansauth.oauth1.verification import check_methods
@@ -22,7 +23,7 @@ __all__ = ["Service"]
 class Service:
     """The state that the endpoints read and change. It takes no lock: several threads need one of their own."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the sandbox's knobs
         self,
         user: OAuth1User,
         *,
@@ -32,6 +33,7 @@ class Service:
         callbacks: Sequence[str] | None,
         xauth_password: str | None,
         redirect_uris: Sequence[str] | None,
+        scopes: Collection[str],
         signature_methods: Collection[str],
         rsa_public_key: str | None,
     ) -> None:
@@ -63,13 +65,15 @@ class Service:
         """Judges the exchange of a request token."""
         self.windows = RateWindows()
         self._issued = 0
-        self.oauth2 = AuthorizationServer(env=env, now=self.now, redirect_uris=redirect_uris)
+        self.oauth2 = AuthorizationServer(env=env, now=self.now, redirect_uris=redirect_uris, scopes=scopes)
         self.token_lifetime = 7200
         """Seconds that an OAuth 2 access token is good for."""
         self.rotates = True
         """Whether an OAuth 2 refresh token is good once only, and the answer brings another."""
         self.dpop_nonces = False
         """Whether a DPoP proof must hold a nonce of the service."""
+        self.path = ""
+        """What every path begins with, and the issuer ends with."""
         self.x_errors = False
         """Whether OAuth 2 refusals use X's words (`invalid_request` for a dead token) instead of RFC 6749's."""
 
@@ -82,6 +86,10 @@ class Service:
     def now(self) -> float:
         """The service's time, in Unix seconds."""
         return self.env.clock() + self.skew
+
+    def issuer(self, request: Request) -> str:
+        """The service's name for itself in OAuth 2 (RFC 8414 section 2), by the host that it was called by."""
+        return request.origin + self.path
 
     def outstanding_bearer_token(self) -> Secret:
         """The application's bearer token: one, and the same until it is invalidated."""

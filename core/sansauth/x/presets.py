@@ -21,6 +21,7 @@ from sansauth.errors import (
     Forbidden,
     InternalServerError,
     InvalidClient,
+    InvalidGrant,
     InvalidOrExpiredToken,
     MissingParameter,
     NotFound,
@@ -89,6 +90,14 @@ _HINTS: dict[int | str, str] = {
     "usage-capped": "The cap lasts until its period ends; waiting for the rate limit does not help.",
 }
 
+_DESCRIBED: dict[int | str, dict[str, type[ApiError]]] = {
+    # What OAuth 2 at X says of almost everything.
+    "invalid_request": {
+        r"(?i)value passed for the (?:authorization code|token) was invalid": InvalidGrant,
+        r"(?i)missing required parameter": MissingParameter,
+    },
+}
+
 X = Provider(
     name="X",
     base_url="https://api.x.com",
@@ -105,7 +114,7 @@ X = Provider(
         revocation="https://api.x.com/2/oauth2/revoke",
     ),
     origins=("https://api.twitter.com", "https://upload.x.com", "https://upload.twitter.com"),
-    errors=ErrorTable(_TYPES, _HINTS),
+    errors=ErrorTable(_TYPES, _HINTS, _DESCRIBED),
     rate_limit_headers={
         "window": "x-rate-limit",
         "app-24hour": "x-app-limit-24hour",
