@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from benchmarks import calls, exchange, growth, imports, signing, transports
+from benchmarks import calls, exchange, growth, imports, signing, stores, transports
 from benchmarks.report import LEGEND
 
 
@@ -13,7 +13,9 @@ def main() -> None:
         if name.lower().endswith("_proxy"):
             del os.environ[name]  # some libraries would send even loopback through a proxy
     print(LEGEND)
-    for title, table in ((s.__doc__, s.tables()) for s in (signing, growth, exchange, calls, transports, imports)):
+    for title, table in (
+        (s.__doc__, s.tables()) for s in (signing, growth, exchange, calls, stores, transports, imports)
+    ):
         print(f"\n{(title or '').splitlines()[0]}")
         for text in table:
             print(f"\n{text}", flush=True)

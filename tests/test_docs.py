@@ -65,7 +65,7 @@ class UserSession(dict[str, str]):
 
 
 def test_there_is_documentation() -> None:
-    assert [path.name for path in DOCS] == ["oauth1.md", "oauth2.md"]
+    assert [path.name for path in DOCS] == ["oauth1.md", "oauth2.md", "stores.md", "testing.md"]
 
 
 def run_as_it_stands(path: Path, sandbox: Sandbox) -> dict[str, Any]:
@@ -116,3 +116,20 @@ def test_the_code_of_oauth_2_runs() -> None:
         ("/2/oauth2/revoke", 200),
     ]
     assert names["service"].quirks.raw_basic
+
+
+def test_the_code_of_stores_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = run_as_it_stands(DOCS[2], Sandbox())
+    version = names["store"].save("k", b"1", None)
+    assert names["store"].load("k") == Stored(b"1", version)
+    assert (tmp_path / "tokens.sqlite3").exists()
+
+
+def test_the_code_of_testing_runs_and_prints_the_transcript_that_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    names = run_as_it_stands(DOCS[3], Sandbox())
+    shown = re.findall(r"^```text\n(.*?)^```$", DOCS[3].read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    printed = capsys.readouterr().out
+    assert len(shown) == 1
+    assert shown[0] in printed
+    assert list(names["explored"].counts) == ["a webhook is registered that nobody knows of"]

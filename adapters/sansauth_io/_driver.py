@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import enum
 import secrets
+import time
 
-from sansauth.effects import Stored
-from sansauth.errors import LocalProtocolError
+from sansauth.effects import Stored, Timeouts
+from sansauth.errors import LocalProtocolError, TimedOut
 from sansauth_io.stores.memory import MemoryStore
 from sansauth_io.stores.protocol import Store
 
-__all__ = ["LEASE_POLL_SECONDS", "Busy", "Stores", "new_owner"]
+__all__ = ["BODY_SECONDS", "LEASE_POLL_SECONDS", "Busy", "Stores", "new_owner", "within_lease"]
 
 LEASE_POLL_SECONDS = 0.05  # between two attempts at a lease that another process holds
+BODY_SECONDS = 45.0  # for the requests of one body of Exclusive: it is to end, and to save, within its lease
 SEEN_RECORDS = 1024  # of a store, kept as they were seen last
 
 _STORE = ("blocking", "load", "save", "acquire", "release")  # what of a `Store` the drivers use
+
+
+def within_lease(timeouts: Timeouts, ends: float | None) -> Timeouts:
+    """The limits of an exchange that is to end at `ends` (monotonic seconds), if that is set.
+
+    `TimedOut` if there is no time left for it: whoever is not alone any more must not send.
+    """
+    if ends is None:
+        return timeouts
+    left = ends - time.monotonic()
+    if left <= 0:
+        raise TimedOut(f"the work on a stored record took longer than {BODY_SECONDS:g} s", sent=False)
+    return Timeouts(*(min(limit, left) for limit in (timeouts.connect, timeouts.read, timeouts.total)))
 
 
 class Busy(enum.Enum):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Awaitable, Callable
 from typing import Literal, TypeVar, assert_never
 
@@ -11,7 +12,7 @@ from sansauth.errors import StoreError
 from sansauth.flow import Flow, State
 from sansauth.http import Request, Response
 from sansauth_io._arguments import required
-from sansauth_io._driver import LEASE_POLL_SECONDS, Busy, Stores, new_owner
+from sansauth_io._driver import BODY_SECONDS, LEASE_POLL_SECONDS, Busy, Stores, new_owner, within_lease
 from sansauth_io._locks import key_lock
 from sansauth_io._runtime import Runtime, current_runtime
 from sansauth_io.stores.protocol import LEASE_SECONDS, Store
@@ -38,10 +39,10 @@ class AsyncDriver:
         runtime = current_runtime()
         return await runtime.undisturbed(lambda: self._drive(Flow(operation), runtime))
 
-    async def _drive(self, flow: Flow[T], runtime: Runtime) -> T:
+    async def _drive(self, flow: Flow[T], runtime: Runtime, ends: float | None = None) -> T:
         while flow.state is State.WAITING:
             try:
-                answer = await self._perform(flow, runtime)
+                answer = await self._perform(flow, runtime, ends)
             except Exception as error:
                 flow.fail(error)
             except BaseException:
@@ -51,11 +52,11 @@ class AsyncDriver:
                 flow.resume(answer)
         return flow.result
 
-    async def _perform(self, flow: Flow[T], runtime: Runtime) -> object:
+    async def _perform(self, flow: Flow[T], runtime: Runtime, ends: float | None) -> object:
         effect = flow.effect
         match effect:
             case Send(request, timeouts):
-                return await self._send(request, timeouts or self._timeouts)
+                return await self._send(request, within_lease(timeouts or self._timeouts, ends))
             case Sleep(seconds):
                 await runtime.sleep(seconds)
                 return None
@@ -93,7 +94,7 @@ class AsyncDriver:
         if not await _on(store, runtime, lambda: store.acquire(key, owner, LEASE_SECONDS)):
             return Busy.BUSY
         try:
-            return await self._drive(flow.body(), runtime)
+            return await self._drive(flow.body(), runtime, time.monotonic() + BODY_SECONDS)
         finally:
             # The lease ends by itself; the body's result must not be lost with it.
             with contextlib.suppress(StoreError):

@@ -15,7 +15,7 @@ from sansauth.errors import StoreError
 from sansauth.flow import Flow, State
 from sansauth.http import Request, Response
 from sansauth_io._arguments import required
-from sansauth_io._driver import LEASE_POLL_SECONDS, Busy, Stores, new_owner
+from sansauth_io._driver import BODY_SECONDS, LEASE_POLL_SECONDS, Busy, Stores, new_owner, within_lease
 from sansauth_io._locks import key_lock
 from sansauth_io.stores.protocol import LEASE_SECONDS, Store
 
@@ -40,10 +40,10 @@ class SyncDriver:
         """Run an operation to its result."""
         return self._drive(Flow(operation))
 
-    def _drive(self, flow: Flow[T]) -> T:
+    def _drive(self, flow: Flow[T], ends: float | None = None) -> T:
         while flow.state is State.WAITING:
             try:
-                answer = self._perform(flow)
+                answer = self._perform(flow, ends)
             except Exception as error:
                 flow.fail(error)
             except BaseException:
@@ -53,11 +53,11 @@ class SyncDriver:
                 flow.resume(answer)
         return flow.result
 
-    def _perform(self, flow: Flow[T]) -> object:
+    def _perform(self, flow: Flow[T], ends: float | None) -> object:
         effect = flow.effect
         match effect:
             case Send(request, timeouts):
-                return self._send(request, timeouts or self._timeouts)
+                return self._send(request, within_lease(timeouts or self._timeouts, ends))
             case Sleep(seconds):
                 time.sleep(seconds)
                 return None
@@ -96,7 +96,7 @@ class SyncDriver:
         if not store.acquire(key, owner, LEASE_SECONDS):
             return Busy.BUSY
         try:
-            return self._drive(flow.body())
+            return self._drive(flow.body(), time.monotonic() + BODY_SECONDS)
         finally:
             # The lease ends by itself; the body's result must not be lost with it.
             with contextlib.suppress(StoreError):

@@ -2,11 +2,14 @@
 
 A store's lease keeps processes apart; waiting for it means polling. So within one process the waiting happens here,
 first come first served, and only whoever holds the key polls the lease.
+
+A forked process begins with no lock held and nobody waiting: those who did are threads of its parent.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import weakref
 from collections import deque
@@ -24,6 +27,10 @@ class KeyLock:
     """
 
     def __init__(self) -> None:
+        self.forget_all()
+
+    def forget_all(self) -> None:
+        """Free, and with nobody in the queue: as it is when made, and in a forked process."""
         # Reentrant: the garbage collector may close a forgotten coroutine, whose `finally` leaves, between any two of
         # these lines. So each method ends in `_settle`, which is right from whatever state it finds.
         self._mutex = threading.RLock()
@@ -56,12 +63,25 @@ class KeyLock:
 
 
 _LOCKS: weakref.WeakKeyDictionary[Store, weakref.WeakValueDictionary[str, KeyLock]] = weakref.WeakKeyDictionary()
-_LOCKS_MUTEX = threading.Lock()
+_mutex = threading.Lock()
+
+
+def _after_fork() -> None:
+    global _mutex
+    _mutex = threading.Lock()
+    # These very locks, because a coroutine of the forking thread may still hold one, and leave it when it is closed.
+    for locks in _LOCKS.values():
+        for lock in locks.values():
+            lock.forget_all()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def key_lock(store: Store, key: str) -> KeyLock:
     """The one lock of a key in this process, shared by every client of the store."""
-    with _LOCKS_MUTEX:
+    with _mutex:
         locks = _LOCKS.setdefault(store, weakref.WeakValueDictionary())
         lock = locks.get(key)
         if lock is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
 import sys
 import weakref
 from collections.abc import Awaitable, Callable
@@ -18,8 +19,12 @@ T = TypeVar("T")
 _RUNNING: set[object] = set()
 
 # Not the loop's default executor: where synchronous clients fill that, and wait there for a key that a task holds,
-# the task's own save would wait behind them for ever. One a loop, because threads do not survive a fork.
+# the task's own save would wait behind them for ever. One a loop, so that it ends with the loop.
 _THREADS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, ThreadPoolExecutor] = weakref.WeakKeyDictionary()
+
+if hasattr(os, "register_at_fork"):
+    # Threads do not survive a fork, and a pool whose threads are gone would keep work for ever.
+    os.register_at_fork(after_in_child=_THREADS.clear)
 
 
 class AsyncioWaiter:

@@ -13,7 +13,7 @@ from sansauth.encoding import quote
 from sansauth.errors import StoreError
 from sansauth.identity import App
 from sansauth.provider import Provider
-from sansauth.secret import Secret
+from sansauth.secret import Secret, SecretBytes
 
 __all__ = ["AppToken", "app_token_key"]
 
@@ -29,7 +29,7 @@ class AppToken:
     def to_bytes(self) -> bytes:
         """The record as the store keeps it."""
         record = {"schema": SCHEMA, "kind": "app-token", "access_token": str(self.access_token)}
-        return json.dumps(record, separators=(",", ":")).encode()
+        return SecretBytes(json.dumps(record, separators=(",", ":")).encode())
 
     @staticmethod
     def from_bytes(data: bytes) -> AppToken:

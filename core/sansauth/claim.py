@@ -11,11 +11,12 @@ from sansauth.awaiting import AwaitingUser
 from sansauth.effects import Operation, Save, Steps, operation
 from sansauth.errors import AlreadyUsed, ApiError, Conflict, LocalProtocolError, StoreError, TransportError
 
-__all__ = ["claimed", "login_key"]
+__all__ = ["CLAIMS", "claimed", "is_claim_over", "login_key"]
 
 T = TypeVar("T")
 
 SCHEMA = 1
+CLAIMS = "login/"  # what the keys of claims begin with
 
 
 @operation
@@ -44,7 +45,19 @@ def claimed(awaiting: AwaitingUser, body: Operation[T]) -> Steps[T]:
 def login_key(awaiting: AwaitingUser) -> str:
     """The key of the claim: a hash, because whoever lists a store's keys should not learn request tokens."""
     named = f"{awaiting.provider}\n{awaiting.reference}"
-    return f"login/{hashlib.sha256(named.encode()).hexdigest()}"
+    return f"{CLAIMS}{hashlib.sha256(named.encode()).hexdigest()}"
+
+
+def is_claim_over(data: bytes, now: float) -> bool:
+    """Whether a claim is of no use any more: the login that it is of has expired by `now`, in Unix seconds."""
+    try:
+        match json.loads(data):
+            case {"kind": "login-claim", "expires_at": int() as expires_at}:
+                return expires_at <= now
+            case _:
+                return False
+    except (ValueError, RecursionError):
+        return False
 
 
 def _note(awaiting: AwaitingUser) -> bytes:

@@ -158,7 +158,7 @@ def _require(owner: str, field: str, value: object, *, empty: bool = False) -> N
         raise WrongIdentity(f"{owner} takes {field} as a str, not {type(value).__name__}; is the setting missing?")
     if not value and not empty:
         raise WrongIdentity(f"{owner} takes a {field} that is not empty; is the setting missing?")
-    if _SURROGATE.search(value):  # by pattern: an UnicodeEncodeError would have the whole text among its arguments
+    if _SURROGATE.search(value):  # by pattern: a UnicodeEncodeError would have the whole text among its arguments
         raise WrongIdentity(f"{owner} takes {field} as Unicode text; a lone surrogate in it has no UTF-8 encoding")
 
 

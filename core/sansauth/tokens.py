@@ -9,19 +9,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, cast
 
-from sansauth.encoding import quote
+from sansauth.encoding import quote, unquote
 from sansauth.errors import InvalidParameter, StoreError
 from sansauth.identity import OAuth2Client, OAuth2User
 from sansauth.provider import Provider
-from sansauth.secret import Secret
+from sansauth.secret import Secret, SecretBytes
 
-__all__ = ["LEEWAY_SECONDS", "Death", "OAuth2Tokens", "oauth2_tokens_key"]
+__all__ = ["LEEWAY_SECONDS", "Account", "Death", "OAuth2Tokens", "account_of", "oauth2_tokens_key"]
 
 SCHEMA = 1
 LEEWAY_SECONDS = 60.0  # before its end, a token is renewed
 LEEWAY_SHARE = 0.1  # of its life, at most: a token that was just issued is always usable
 _LATEST = 10**15  # Unix seconds, of any time that means something
 _PARSED = 256  # records kept as read: the same one is read for every call
+
+
+class Account(NamedTuple):
+    """A user whose tokens are stored: the provider's `authority`, the client's id, the caller's name for the user."""
+
+    authority: str
+    client_id: str
+    account: str
 
 
 class Death(NamedTuple):
@@ -91,7 +99,7 @@ class OAuth2Tokens:
         record |= {name: getattr(self, name) for name in _MEMBERS}
         record |= {name: value for name in _LATER_MEMBERS if (value := getattr(self, name))}
         try:
-            return json.dumps(record, separators=(",", ":")).encode()
+            return SecretBytes(json.dumps(record, separators=(",", ":")).encode())
         except (TypeError, ValueError, RecursionError):
             del record  # a traceback that shows the locals of its frames must not show a token
         raise InvalidParameter("further of tokens is what JSON can say: texts, numbers, lists and objects of them")
@@ -128,6 +136,14 @@ def oauth2_tokens_key(holder: OAuth2User | OAuth2Client, provider: Provider) -> 
     asked = json.dumps([holder.scopes, holder.parameters]) if holder.scopes or holder.parameters else ""
     which = f"/{hashlib.sha256(asked.encode()).hexdigest()[:32]}" if asked else ""  # parameters may be secret
     return f"oauth2-client/{quote(provider.authority)}/{quote(holder.client_id)}{which}"
+
+
+def account_of(key: str) -> Account | None:
+    """The user whose tokens are stored under a key; None if it is no key of a user's tokens."""
+    kind, *parts = key.split("/")
+    if kind != "oauth2" or len(parts) != 3:
+        return None
+    return Account(*(unquote(part).decode("utf-8", "replace") for part in parts))
 
 
 @functools.lru_cache(maxsize=_PARSED)

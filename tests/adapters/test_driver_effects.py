@@ -16,12 +16,13 @@ import pytest
 import trio
 
 from sansauth.effects import DEFAULT_TIMEOUTS, Exclusive, Load, Operation, Save, Send, Sleep, Steps, Timeouts, operation
-from sansauth.errors import Conflict, ConnectError, LocalProtocolError, StoreError
+from sansauth.errors import Conflict, ConnectError, LocalProtocolError, StoreError, TimedOut
 from sansauth.http import Request, Response
+from sansauth_io._driver import BODY_SECONDS, within_lease
 from sansauth_io._runtime import current_runtime
 from sansauth_io._runtime_asyncio import AsyncioRuntime
 from sansauth_io._runtime_trio import TrioRuntime
-from sansauth_io.stores import MemoryStore
+from sansauth_io.stores import LEASE_SECONDS, MemoryStore
 
 from .driving import (
     Asyncio,
@@ -98,6 +99,32 @@ def test_a_send_has_the_timeouts_of_the_driver_unless_it_brings_its_own(host: Ho
     wire = says("")
     host.run(both(), wire)
     assert [timeouts for _, timeouts in wire.log] == [DEFAULT_TIMEOUTS, own]
+
+
+@each_host
+def test_what_is_sent_while_a_key_is_held_ends_within_the_lease(host: Host) -> None:
+    patient = Timeouts(connect=1.0, read=300.0, total=300.0)
+
+    @operation
+    def ask() -> Steps[Response]:
+        return (yield from Send(Request("GET", "https://api.x.com/x"), patient))
+
+    @operation
+    def alone() -> Steps[Response]:
+        return (yield from Exclusive("k", ask()))
+
+    wire = Wire(lambda request: Response(200))
+    host.run(alone(), wire)
+    ((_, timeouts),) = wire.log
+    assert timeouts.connect == 1.0
+    assert BODY_SECONDS - 5 < timeouts.read == timeouts.total <= BODY_SECONDS < LEASE_SECONDS
+
+
+def test_who_has_no_time_left_sends_nothing() -> None:
+    with pytest.raises(TimedOut, match="stored record took longer than 45 s") as caught:
+        within_lease(DEFAULT_TIMEOUTS, time.monotonic() - 0.001)
+    assert not caught.value.sent
+    assert within_lease(DEFAULT_TIMEOUTS, None) is DEFAULT_TIMEOUTS
 
 
 @each_host

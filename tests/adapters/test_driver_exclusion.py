@@ -179,9 +179,9 @@ def test_two_hundred_callers_without_a_token_fetch_one(host: Host) -> None:
 @each_host_and_all
 def test_callers_whose_stored_token_was_revoked_fetch_one(host: Host) -> None:
     service, callers = Service(), 60
-    store = CountingStore(2 * callers + 1)
+    store = CountingStore(callers + 1)
     store_token(store, "revoked")
-    service.may_answer = store.all_loaded  # every one of them has been refused
+    service.may_answer = store.all_loaded  # every one of them knows the token that is refused
     responses = host.together(service, store, [get_me()] * callers)
     assert [response.status for response in responses] == [200] * callers
     assert service.fetched == 1

@@ -61,7 +61,6 @@ from sansauth.tokens import OAuth2Tokens
 from sansauth.x import (
     X,
     begin_login,
-    crc_response,
     echo_headers,
     echo_request,
     finish_login,
@@ -352,8 +351,7 @@ def failing() -> dict[str, Callable[[], object]]:
         "sign-plaintext": lambda: sign(
             Request("GET", "http://a.test/"), USER, timestamp=1, nonce="n", method="PLAINTEXT"
         ),
-        "sign-surrogate": lambda: sign(POST, App("CK", CONSUMER_SECRET + "\ud800"), timestamp=1, nonce="n"),
-        "webhook-surrogate": lambda: crc_response("a", App("CK", CONSUMER_SECRET + "\ud800")),
+        "app-surrogate": lambda: App("CK", CONSUMER_SECRET + "\ud800"),
         "pem-escaped": lambda: sign(
             POST, App("CK", "", rsa_private_key=f"-----BEGIN {PASSWORD}\\n"), timestamp=1, nonce="n", method="RSA-SHA1"
         ),
@@ -414,7 +412,7 @@ FROM_AN_ANSWER = [
 ]
 # And what a user brought: a password, a verifier, the login that was kept for them.
 FROM_A_USER = [name for name in failing() if name.startswith(("login", "saved-login", "xauth", "reverse-", "echo"))]
-SIGNED = ["sign-twice", "sign-plaintext", "sign-surrogate", "webhook-surrogate", "pem-escaped", "pem-path"]
+SIGNED = ["sign-twice", "sign-plaintext", "pem-escaped", "pem-path"]
 
 
 @pytest.mark.parametrize("name", [*FROM_AN_ANSWER, *FROM_A_USER, *SIGNED, *failing_at_oauth2_endpoints()])

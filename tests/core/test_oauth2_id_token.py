@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from sansauth import Endpoints, Env, Exclusive, Flow, Provider, Response, Save, Send, State, errors
 from sansauth.identity import OAuth2Client
 from sansauth.oauth2 import Claims, Jwks, validate_id_token, verify_id_token
+from sansauth.oauth2.id_token import examine_id_token
 from sansauth.oauth2.jwks import build_jwks_request, jwks_key, parse_jwks
 from sansauth.oauth2.jws import sign_jwt
 from sansauth.oauth2.keys import ALGORITHMS, SigningKey, base64url, public_key, secret_key, signing_key
@@ -325,6 +326,13 @@ def test_a_public_key_is_no_secret(confused: str, secret: str | None) -> None:
     assert "signature" in refused(forged, {"keys": [published]})
 
 
+@pytest.mark.parametrize("algorithm", ["none", None, ["ES256"], {"ES256": 1}])
+def test_without_keys_an_algorithm_that_is_none_is_refused_too(algorithm: object) -> None:
+    header = base64url(json.dumps({"alg": algorithm}).encode())
+    with pytest.raises(errors.InvalidIdToken, match="alg is none that is known here"):
+        examine_id_token(f"{header}.{base64url(json.dumps(CLAIMS).encode())}.", CLIENT, provider=PROVIDER, now=NOW)
+
+
 def test_any_part_that_was_changed_is_refused() -> None:
     header, claims, signature = id_token().split(".")
     other = base64url(json.dumps({**CLAIMS, "sub": "someone else"}).encode())
@@ -619,7 +627,9 @@ def test_while_one_fetches_others_go_on_with_old_keys_and_wait_for_new_ones() ->
     assert isinstance(body.effect, Save)
     body.resume(script.save(body.effect.key, body.effect.data, body.effect.expected))
     assert isinstance(body.effect, Send)
+    script.log.clear()
     assert verified(script, clock).subject == "canary-user"
+    assert script.log == ["Load"]
     script.log.clear()
     script.while_waiting = lambda _: (
         body.receive(keys_answer({"keys": [*JWKS["keys"], *OTHER["keys"]]})),

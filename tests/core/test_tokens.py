@@ -12,7 +12,7 @@ from sansauth import App, Secret
 from sansauth.app_token import AppToken, app_token_key
 from sansauth.errors import InvalidParameter, StoreError
 from sansauth.identity import OAuth2Client, OAuth2User
-from sansauth.tokens import Death, OAuth2Tokens, oauth2_tokens_key
+from sansauth.tokens import Death, OAuth2Tokens, account_of, oauth2_tokens_key
 from sansauth.x import TWITTER, X
 
 
@@ -275,6 +275,14 @@ class TestKeys:
         assert oauth2_tokens_key(OAuth2User(self.CLIENT, "me@x"), X) == (
             "oauth2/https%3A%2F%2Fapi.x.com%2F2%2Foauth2%2Ftoken/c%2F1/me%40x"
         )
+
+    def test_a_key_tells_whose_tokens_they_are_and_no_more(self) -> None:
+        user = OAuth2User(self.CLIENT, "me/ü%x")
+        assert account_of(oauth2_tokens_key(user, X)) == ("https://api.x.com/2/oauth2/token", "c/1", "me/ü%x")
+
+    @pytest.mark.parametrize("key", ["", "oauth2", "oauth2/a/b", "oauth2/a/b/c/d", "oauth2-client/a/b/c", "app/a/b/c"])
+    def test_another_key_tells_nothing(self, key: str) -> None:
+        assert account_of(key) is None
 
     def test_no_two_holders_share_a_key(self) -> None:
         clients = [OAuth2Client(name) for name in ("a", "a/b", "a%2Fb")]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 
 from sansauth.effects import Stored
@@ -14,7 +16,10 @@ __all__ = ["MemoryStore"]
 
 
 class MemoryStore:
-    """Records and leases in memory; lost with the process."""
+    """Records and leases in memory; lost with the process.
+
+    After a fork each process has a store of its own: the records as they were, and no lease.
+    """
 
     blocking = False
 
@@ -24,6 +29,7 @@ class MemoryStore:
         self._records: dict[str, Stored] = {}
         self._leases: dict[str, tuple[str, float]] = {}
         self._versions = itertools.count(1)  # one counter for all keys, so that no version returns after a deletion
+        _ALL.add(self)
 
     def load(self, key: str) -> Stored | None:
         """The record and its version."""
@@ -35,6 +41,7 @@ class MemoryStore:
         with self._mutex:
             current = self._records.get(key)
             if (current.version if current else None) != expected:
+                del data  # a traceback that shows the locals of its frames must not show a token
                 raise Conflict(f"the record {key!r} changed since it was read")
             version = next(self._versions)
             if data is None:
@@ -66,3 +73,21 @@ class MemoryStore:
 
     def __repr__(self) -> str:
         return f"<MemoryStore of {len(self._records)} records>"
+
+    def _after_fork(self) -> None:
+        # Whoever held the mutex or a lease is a thread of the parent, and never gives it up here. The records need no
+        # care: each change is a single step of a dictionary.
+        self._mutex = threading.RLock()
+        self._leases = {}
+
+
+_ALL: weakref.WeakSet[MemoryStore] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for store in _ALL:
+        store._after_fork()  # pyright: ignore[reportPrivateUsage]  # of this module
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -15,7 +15,8 @@ LEASE_SECONDS = 60.0  # longer than the deadline of a token call, so that whoeve
 class Store(Protocol):
     """Records with versions, and leases. Hashable by identity, weakly referable; safe to call from any thread.
 
-    Every method ends within 5 seconds or raises `StoreError`.
+    Every method ends within 5 seconds or raises `StoreError`. Put a store of your own under the suite
+    `sansauth_io.conformance.StoreConformance`.
     """
 
     @property

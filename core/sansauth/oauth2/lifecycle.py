@@ -35,6 +35,7 @@ from sansauth.oauth2.answer import NO_ACCESS_TOKEN
 from sansauth.oauth2.grants import client_credentials, refresh
 from sansauth.oauth2.revocation import revoke_tokens
 from sansauth.provider import Provider
+from sansauth.secret import SecretBytes
 from sansauth.tokens import OAuth2Tokens, oauth2_tokens_key
 
 __all__ = ["PAUSE_SECONDS", "adopt", "is_dead_refresh", "logout", "oauth2_tokens"]
@@ -118,7 +119,8 @@ def oauth2_tokens(
         if stored is None:
             raise
         stored = yield from Load(whose.key)  # somebody else may have seen to a login since
-        tokens = whose.judge(stored)
+        waits = yield from Load(_aside_key(whose))
+        tokens = whose.judge(stored) if waits is None else None
     if tokens is not None:
         return tokens
     if stored is not None and whose.serves(held := OAuth2Tokens.from_bytes(stored.data)):
@@ -203,7 +205,7 @@ def _saved(
         theirs = OAuth2Tokens.from_bytes(stored.data)
         if replaced is None or not theirs.is_same_generation(replaced):
             return theirs  # newer ones: a login, or a renewal by who has the key now
-    raise Conflict(f"the record {whose.key!r} changes whenever it is saved")
+    raise _restless(whose.key)
 
 
 @operation
@@ -236,7 +238,7 @@ def _buried(whose: _Holder, held: OAuth2Tokens, reason: str) -> Steps[Stored | N
             return stored
         with contextlib.suppress(Conflict):
             return Stored(dead.to_bytes(), (yield from Save(whose.key, dead.to_bytes(), stored.version)))
-    raise Conflict(f"the record {whose.key!r} changes whenever it is saved")
+    raise _restless(whose.key)
 
 
 @operation
@@ -259,7 +261,9 @@ def _rescued(whose: _Holder, stored: Stored | None) -> Steps[Stored | None]:
 def _set_aside(whose: _Holder, fresh: OAuth2Tokens, replaced: OAuth2Tokens | None) -> Steps[None]:
     records = [fresh.to_bytes().decode(), None if replaced is None else replaced.to_bytes().decode()]
     aside = yield from Load(_aside_key(whose))
-    yield from Save(_aside_key(whose), json.dumps(records).encode(), None if aside is None else aside.version)
+    yield from Save(
+        _aside_key(whose), SecretBytes(json.dumps(records).encode()), None if aside is None else aside.version
+    )
 
 
 def _read_aside(data: bytes) -> tuple[OAuth2Tokens, OAuth2Tokens | None]:
@@ -341,7 +345,7 @@ def _adopt(key: str, tokens: OAuth2Tokens) -> Steps[None]:
         with contextlib.suppress(Conflict):
             yield from Save(key, tokens.to_bytes(), None if stored is None else stored.version)
             return
-    raise Conflict(f"the record {key!r} changes whenever it is saved")
+    raise _restless(key)
 
 
 @operation
@@ -357,11 +361,19 @@ def logout(holder: OAuth2User | OAuth2Client, *, provider: Provider, env: Env) -
 
 @operation
 def _logout(holder: OAuth2User | OAuth2Client, key: str, provider: Provider, env: Env) -> Steps[None]:
-    stored = yield from Load(key)
-    if stored is None:
-        return
-    tokens = OAuth2Tokens.from_bytes(stored.data)
-    if provider.endpoints.revocation is not None and tokens.death is None:
-        client = holder.client if isinstance(holder, OAuth2User) else holder
-        yield from revoke_tokens(client, tokens, provider=provider, env=env)
-    yield from Save(key, None, stored.version)
+    client = holder.client if isinstance(holder, OAuth2User) else holder
+    for _ in range(RECOVERIES):
+        stored = yield from Load(key)
+        if stored is None:
+            return
+        tokens = OAuth2Tokens.from_bytes(stored.data)
+        if provider.endpoints.revocation is not None and tokens.death is None:
+            yield from revoke_tokens(client, tokens, provider=provider, env=env)
+        with contextlib.suppress(Conflict):  # then tokens that were renewed meanwhile are to be revoked as well
+            yield from Save(key, None, stored.version)
+            return
+    raise _restless(key)
+
+
+def _restless(key: str) -> Conflict:
+    return Conflict(f"the record {key!r} changes whenever it is saved")

@@ -33,6 +33,9 @@ def fetch_userinfo(access_token: str, *, provider: Provider, subject: str | None
 
     `subject` is the `sub` of the id_token that came with it: an answer of another user is a `RemoteProtocolError`
     (section 5.3.4). Raises the `ApiError` of a refusal: `InvalidOrExpiredToken`, `InsufficientScope`.
+
+    A token that is bound to a key (DPoP) is of no use here: call the endpoint as its `OAuth2User`,
+    which also refreshes, and read the answer by `parse_userinfo`.
     """
     access_token = issued_token(access_token)
     request = build_userinfo_request(access_token, provider=provider)
