@@ -35,11 +35,12 @@ class App:
     rsa_private_key: str | None = None
 
     def __post_init__(self) -> None:
-        _require("App", "consumer_key", self.consumer_key)
-        _mask(self, "consumer_secret", required=False)
+        _mask(self, "consumer_secret", "bearer_token", "rsa_private_key")
+        _require(self, "consumer_key")
+        _require(self, "consumer_secret", empty=True)
         for optional in ("bearer_token", "rsa_private_key"):
             if getattr(self, optional) is not None:
-                _mask(self, optional)
+                _require(self, optional)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Bearer:
 
     def __post_init__(self) -> None:
         _mask(self, "token")
+        _require(self, "token")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +63,11 @@ class OAuth1User:
     access_token_secret: str
 
     def __post_init__(self) -> None:
+        _mask(self, "access_token", "access_token_secret")
         if not isinstance(self.app, App):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a checker
             raise WrongIdentity(f"OAuth1User takes an App first, not {type(self.app).__name__}")
-        _mask(self, "access_token")
-        _mask(self, "access_token_secret", required=False)
+        _require(self, "access_token")
+        _require(self, "access_token_secret", empty=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +93,11 @@ class OAuth2Client:
     parameters: Mapping[str, str] | Sequence[tuple[str, str]] = ()
 
     def __post_init__(self) -> None:
-        _require("OAuth2Client", "client_id", self.client_id)
+        _mask(self, "client_secret", "private_key")
+        _require(self, "client_id")
         for optional in ("client_secret", "private_key"):
             if getattr(self, optional) is not None:
-                _mask(self, optional)
+                _require(self, optional)
         usual = "private_key_jwt" if self.private_key else "client_secret_basic" if self.client_secret else "none"
         chosen = self.auth or usual
         if chosen not in get_args(ClientAuth):
@@ -119,7 +123,7 @@ class OAuth2User:
     def __post_init__(self) -> None:
         if not isinstance(self.client, OAuth2Client):  # pyright: ignore[reportUnnecessaryIsInstance]  # without a checker
             raise WrongIdentity(f"OAuth2User takes an OAuth2Client first, not {type(self.client).__name__}")
-        _require("OAuth2User", "account", self.account)
+        _require(self, "account")
 
 
 Identity: TypeAlias = App | Bearer | OAuth1User | OAuth2Client | OAuth2User
@@ -144,16 +148,16 @@ def only_app(identity: object) -> App:
     return identity
 
 
-def _mask(owner: App | Bearer | OAuth1User | OAuth2Client, field: str, *, required: bool = True) -> None:
-    given = getattr(owner, field)
-    value = Secret(given) if isinstance(given, str) else given
-    del given  # masked before it is judged: a traceback that shows the locals of its frames must not show a secret
-    object.__setattr__(owner, field, value)
-    _require(type(owner).__name__, field, value, empty=not required)
+def _mask(identity: Identity, *fields: str) -> None:
+    # All of them before one is judged: a traceback that shows the locals of its frames shows the half-made identity.
+    for field in fields:
+        if isinstance(getattr(identity, field), str):
+            object.__setattr__(identity, field, Secret(getattr(identity, field)))
 
 
-def _require(owner: str, field: str, value: object, *, empty: bool = False) -> None:
+def _require(identity: Identity, field: str, *, empty: bool = False) -> None:
     # Not the value: it may be a secret put in the wrong place.
+    value, owner = cast("object", getattr(identity, field)), type(identity).__name__
     if not isinstance(value, str):
         raise WrongIdentity(f"{owner} takes {field} as a str, not {type(value).__name__}; is the setting missing?")
     if not value and not empty:

@@ -226,16 +226,32 @@ def test_keys_that_rotate_are_fetched_anew_and_the_one_before_still_counts(kit: 
 
 @every_kit
 @pytest.mark.usefixtures("jose")
-def test_a_forged_key_id_has_the_keys_fetched_no_more_than_once_a_minute(kit: Kit) -> None:
+def test_keys_that_rotate_a_moment_after_they_were_fetched_lose_no_login(kit: Kit) -> None:
+    with desk(kit) as at:
+        at.log_in(WHO)
+        at.sandbox.rotate_keys()
+        at.log_in(WHO)
+        assert fetches(at) == 2
+
+
+@every_kit
+@pytest.mark.usefixtures("jose")
+def test_a_key_id_that_nobody_knows_has_the_keys_fetched_no_more_than_once_a_minute(kit: Kit) -> None:
     with desk(kit) as at:
         tokens = at.log_in(WHO)
+        for _ in range(2):
+            at.sandbox.rotate_keys()
+            awaiting = at.begin(WHO)
+            callback = at.sandbox.approve(awaiting.url)
+        at.finish(awaiting, callback)
         at.sandbox.rotate_keys()
         awaiting = at.begin(WHO)
         callback = at.sandbox.approve(awaiting.url)
         with pytest.raises(InvalidIdToken, match="for ES256"):
             at.finish(awaiting, callback)
-        assert fetches(at) == 1
-        assert verify(at, tokens).subject
+        assert fetches(at) == 2
+        with pytest.raises(InvalidIdToken):
+            verify(at, tokens)
 
 
 @every_kit

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -273,3 +274,21 @@ class TestWhatAClientAsksFor:
     def test_parameters_that_are_none(self, parameters: object) -> None:
         with pytest.raises(WrongIdentity, match="parameters as a mapping of str to str"):
             OAuth2Client("id", parameters=parameters)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: App(None, "hunter2", "hunter2", "hunter2"),  # type: ignore[arg-type]
+        lambda: App("k", None, "hunter2"),  # type: ignore[arg-type]
+        lambda: OAuth1User("no app", "hunter2", "hunter2"),  # type: ignore[arg-type]
+        lambda: OAuth1User(App("k", "s"), "", "hunter2"),
+        lambda: OAuth2Client("", "hunter2", private_key="hunter2"),
+        lambda: OAuth2Client("id", "hunter2", auth="psk"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_is_refused_shows_nothing_of_its_other_secrets(make: Callable[[], object]) -> None:
+    with pytest.raises(WrongIdentity) as caught:
+        make()
+    for frame in frames_of_ours(caught.value):
+        assert "hunter2" not in repr(frame.f_locals)

@@ -650,22 +650,18 @@ def _claims_of(token: str) -> bytes:
 def test_a_new_key_under_an_old_kid_is_fetched_when_a_signature_is_not_the_old_ones(kid: str | None) -> None:
     old, new = ({"keys": [public_jwk(pem, kid=kid)]} for pem in (pem_for("ES256", 1), pem_for("ES256")))
     script, clock = Script([keys_answer(old), keys_answer(new)]), Clock()
-    with pytest.raises(errors.InvalidIdToken, match="signature"):
-        verified(script, clock)  # the keys are a moment old: nobody asks again
-    assert len(script.sent) == 1
-    clock.now += 60
-    assert verified(script, clock).subject == "canary-user"
+    assert verified(script, clock).subject == "canary-user"  # though the keys are a moment old: they may rotate any time
     assert verified(script, clock).subject == "canary-user"
     assert len(script.sent) == 2
 
 
-def test_forged_signatures_fetch_no_more_than_once_a_minute() -> None:
-    script, clock = Script([keys_answer(JWKS)] * 10), Clock()
+def test_forged_signatures_fetch_once_and_then_no_more_than_once_a_minute() -> None:
+    script, clock = Script([keys_answer(JWKS)] * 11), Clock()
     for second in range(600):
         clock.now = NOW + second
         with pytest.raises(errors.InvalidIdToken, match="signature"):
             verified(script, clock, id_token(key=signing_key(pem_for("ES256", 1))))
-    assert len(script.sent) == 10
+    assert len(script.sent) == 11
 
 
 def test_keys_are_fetched_again_when_the_clock_was_set_back() -> None:
@@ -685,13 +681,13 @@ def test_a_new_key_is_fetched_when_a_token_names_it() -> None:
     assert len(script.sent) == 2
 
 
-def test_forged_key_ids_fetch_no_more_than_once_a_minute() -> None:
+def test_forged_key_ids_fetch_once_and_then_no_more_than_once_a_minute() -> None:
     script, clock = Script([keys_answer(JWKS)] * 11), Clock()
     for second in range(600):
         clock.now = NOW + second
         with pytest.raises(errors.InvalidIdToken, match="no key"):
             verified(script, clock, id_token(header={"kid": f"forged-{second}"}))
-    assert len(script.sent) == 10
+    assert len(script.sent) == 11
 
 
 def test_forged_key_ids_do_not_hammer_a_service_that_fails() -> None:

@@ -193,5 +193,7 @@ def _fetch(wanted: _Wanted, provider: Provider, env: Env, timeouts: Timeouts | N
             raise
         return record.jwks
     with contextlib.suppress(Conflict):  # somebody else has fetched them too, for longer than a lease lasts
-        yield from Save(key, _Record(jwks, now, now).to_bytes(), version)
+        # Keys that were fetched for their age do not count as asked for: they may rotate in the next moment.
+        sought = record is not None and record.is_younger(JWKS_SECONDS, now)
+        yield from Save(key, _Record(jwks, now, now if sought else 0.0).to_bytes(), version)
     return jwks
