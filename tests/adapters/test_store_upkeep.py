@@ -8,8 +8,7 @@ from sansauth.errors import Conflict
 from sansauth.identity import OAuth2Client, OAuth2User
 from sansauth.tokens import OAuth2Tokens, oauth2_tokens_key
 from sansauth.x import TWITTER, X
-from sansauth_io.stores import MemoryStore
-from sansauth_io.stores.upkeep import accounts, tidy
+from sansauth_io.stores import MemoryStore, accounts, tidy
 
 CLIENT = OAuth2Client("id", "hunter2")
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sansauth_io.stores.keyring import KeyringStore
     from sansauth_io.stores.redis import RedisStore
     from sansauth_io.stores.sqlite import SQLiteStore
+    from sansauth_io.stores.upkeep import accounts, tidy
 else:
     __getattr__, __dir__ = imported_on_use(
         __name__,
@@ -21,7 +22,18 @@ else:
             "keyring": ("KeyringStore",),
             "redis": ("RedisStore",),
             "sqlite": ("SQLiteStore",),
+            "upkeep": ("accounts", "tidy"),
         },
     )
 
-__all__ = ["LEASE_SECONDS", "EncryptedStore", "KeyringStore", "MemoryStore", "RedisStore", "SQLiteStore", "Store"]
+__all__ = [
+    "LEASE_SECONDS",
+    "EncryptedStore",
+    "KeyringStore",
+    "MemoryStore",
+    "RedisStore",
+    "SQLiteStore",
+    "Store",
+    "accounts",
+    "tidy",
+]
