@@ -13,10 +13,10 @@ from sansauth.oauth1 import sign
 from sansauth.testing import Sandbox
 from sansauth.x import X, invalidate_token, reverse_token, token
 from sansauth_io import system_env
-from sansauth_io.requests import Client
 from sansauth_io.sandbox_server import BODY_BYTES, SandboxServer
 
 from .sandbox_serving import SECONDS, Recorder, authority, connect, exchange, get, read_all, status
+from .transports import adapter
 
 VERIFY = "/1.1/account/verify_credentials.json"
 
@@ -199,7 +199,8 @@ def test_faults_reach_the_wire(served: SandboxServer, sandbox: Sandbox) -> None:
 
 def test_it_is_an_issuer_with_a_path_if_its_sandbox_is() -> None:
     """RFC 8414 section 3.1."""
-    with SandboxServer(Sandbox(env=system_env(), path="/tenant")) as server, Client(Bearer("t")) as asking:
+    client = adapter("requests").Client(Bearer("t"))
+    with SandboxServer(Sandbox(env=system_env(), path="/tenant")) as server, client as asking:
         provider = asking.run(Provider.discover(f"{server.base_url}/tenant"))
         assert provider.issuer == f"{server.base_url}/tenant"
         assert provider.endpoint("token") == f"{server.base_url}/tenant/2/oauth2/token"

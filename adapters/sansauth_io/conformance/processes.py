@@ -9,6 +9,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import time
 import traceback
 import warnings
@@ -99,9 +100,13 @@ def _hold(reopen: Callable[[], Store], key: str, ttl: float, parent: Connection[
 def in_fork(job: Callable[[], object]) -> None:
     """Run `job` in a fork of this process; fails as it does there, or if it hangs."""
     reading, writing = os.pipe()
+    tracing = sys.gettrace()
+    sys.settrace(None)  # what measures coverage has locks of its own, which a thread that is not there may hold
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads: that is what is tried here
         child = os.fork()
+    if child != 0:
+        sys.settrace(tracing)
     if child == 0:
         with contextlib.suppress(BaseException):
             failure = ""
