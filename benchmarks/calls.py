@@ -5,20 +5,27 @@ The floor is what nobody who keeps a record as JSON can do without: reading it, 
 
 from __future__ import annotations
 
+import contextlib
 import json
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import cycle
+from pathlib import Path
+
+from tests.adapters.redis_serving import RedisServer
 
 from benchmarks.report import table
 from benchmarks.timing import fastest, repeated
-from sansauth import Bearer, Env, Flow, Response
+from sansauth import App, Bearer, Env, Flow, Identity, OAuth1User, Response
 from sansauth.call import call
-from sansauth.effects import Stored
+from sansauth.effects import DEFAULT_TIMEOUTS, Stored
 from sansauth.http import build_request
 from sansauth.identity import OAuth2Client, OAuth2User
-from sansauth.tokens import OAuth2Tokens
+from sansauth.tokens import OAuth2Tokens, oauth2_tokens_key
 from sansauth.x import X
+from sansauth_io._driver_sync import SyncDriver
+from sansauth_io.stores import MemoryStore, RedisStore, SQLiteStore, Store
 
 SECONDS = 3.0
 NOW = 1.7e9
@@ -36,6 +43,7 @@ RECORDS = [Stored(replace(TOKENS, refresh_token=f"{number:090}").to_bytes(), 1) 
 OURS = "OAuth2User, whose tokens are loaded and judged"
 UNREAD = "OAuth2User, each time with a record not seen lately"
 BEARER = "Bearer, who holds the token"
+SIGNED = "OAuth1User, signed"
 READING = "json.loads of the record alone"
 
 
@@ -62,6 +70,30 @@ def _bearer() -> Callable[[], object]:
     return make
 
 
+def _driven(caller: Identity, store: Store) -> Callable[[], object]:
+    """A call through the driver of a synchronous client, with a wire that answers at once."""
+    driver = SyncDriver(lambda request, timeouts: OK, store=store, timeouts=DEFAULT_TIMEOUTS)
+    return lambda: driver.run(call(ME, caller, provider=X, env=ENV))
+
+
+def measure_stores(*, seconds: float = SECONDS) -> dict[str, float | None]:
+    """The seconds that one call takes through a driver, with each store, and signed."""
+    user = OAuth2User(OAuth2Client("id"), "alice")
+    with contextlib.ExitStack() as stack:
+        directory = stack.enter_context(tempfile.TemporaryDirectory())
+        redis = stack.enter_context(RedisServer())
+        stores: dict[str, Store] = {
+            "memory": MemoryStore(),
+            "SQLite": SQLiteStore(Path(directory, "tokens")),
+            "Redis": RedisStore(redis.url),
+        }
+        contenders = {SIGNED: _driven(OAuth1User(App("CK", "CS"), "AT", "ATS"), stores["memory"])}
+        for name, store in stores.items():
+            store.save(oauth2_tokens_key(user, X), TOKENS.to_bytes(), None)
+            contenders[f"OAuth2User, tokens in {name}"] = _driven(user, store)
+        return fastest({name: repeated(make) for name, make in contenders.items()}, seconds=seconds)
+
+
 def measure(*, seconds: float = SECONDS) -> dict[str, float | None]:
     """The seconds that one call takes each."""
     contenders = {
@@ -83,3 +115,4 @@ def tables() -> Iterator[str]:
     took = measure()
     yield table("a GET, built and judged", took, unit="us")
     yield f"tokens add {added(took) * 1e6:.1f} us, in a record not seen lately {added(took, UNREAD) * 1e6:.1f} us"
+    yield table("the same through a driver, against a signed call", measure_stores(), unit="us")
