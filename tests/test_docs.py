@@ -17,6 +17,7 @@ from sansauth_io._driver_sync import SyncDriver
 T = TypeVar("T")
 
 DOCS = sorted((Path(__file__).parent.parent / "docs").glob("*.md"))
+PAGES = {path.name: path for path in DOCS}
 
 
 class InProcess:
@@ -65,7 +66,7 @@ class UserSession(dict[str, str]):
 
 
 def test_there_is_documentation() -> None:
-    assert [path.name for path in DOCS] == ["oauth1.md", "oauth2.md", "stores.md", "testing.md"]
+    assert [path.name for path in DOCS] == ["command-line.md", "oauth1.md", "oauth2.md", "stores.md", "testing.md"]
 
 
 def run_as_it_stands(path: Path, sandbox: Sandbox) -> dict[str, Any]:
@@ -99,7 +100,7 @@ def run_as_it_stands(path: Path, sandbox: Sandbox) -> dict[str, Any]:
 
 def test_the_code_of_oauth_1_runs(capsys: pytest.CaptureFixture[str]) -> None:
     sandbox = Sandbox()
-    names = run_as_it_stands(DOCS[0], sandbox)
+    names = run_as_it_stands(PAGES["oauth1.md"], sandbox)
     assert isinstance(names["user"], OAuth1User)
     assert names["user"].access_token != sandbox.user.access_token
     assert "base string" in capsys.readouterr().out.lower()
@@ -108,7 +109,7 @@ def test_the_code_of_oauth_1_runs(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_code_of_oauth_2_runs() -> None:
     sandbox = Sandbox()
-    names = run_as_it_stands(DOCS[1], sandbox)
+    names = run_as_it_stands(PAGES["oauth2.md"], sandbox)
     assert [(path, status) for _, path, status in sandbox.log if path.startswith("/2/")] == [
         ("/2/oauth2/token", 200),
         ("/2/users/me", 200),
@@ -120,15 +121,17 @@ def test_the_code_of_oauth_2_runs() -> None:
 
 def test_the_code_of_stores_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    names = run_as_it_stands(DOCS[2], Sandbox())
+    names = run_as_it_stands(PAGES["stores.md"], Sandbox())
     version = names["store"].save("k", b"1", None)
     assert names["store"].load("k") == Stored(b"1", version)
     assert (tmp_path / "tokens.sqlite3").exists()
 
 
 def test_the_code_of_testing_runs_and_prints_the_transcript_that_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    names = run_as_it_stands(DOCS[3], Sandbox())
-    shown = re.findall(r"^```text\n(.*?)^```$", DOCS[3].read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    names = run_as_it_stands(PAGES["testing.md"], Sandbox())
+    shown = re.findall(
+        r"^```text\n(.*?)^```$", PAGES["testing.md"].read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
     printed = capsys.readouterr().out
     assert len(shown) == 1
     assert shown[0] in printed

@@ -7,6 +7,8 @@
         webbrowser.open(awaiting.url)
         answer = loopback.wait(300)
     tokens = client.finish_oauth2_login(awaiting, answer)
+
+`sansauth login` waits like this.
 """
 
 from __future__ import annotations
@@ -110,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = SILENT_SECONDS
     server_version, sys_version = "sansauth", ""
 
-    def do_GET(self) -> None:  # noqa: N802  # its name in http.server
+    def do_GET(self) -> None:  # its name in http.server
         """The answer, or something else that a browser asks for, such as an icon."""
         server, answer = cast("_Server", self.server), Secret(self.path)
         if answer.partition("?")[0] != server.path or "?" not in answer.rstrip("?"):

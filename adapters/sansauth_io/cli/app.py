@@ -6,30 +6,52 @@ import contextlib
 import json
 import os
 import sys
-from typing import Annotated, NoReturn, TypeVar
+from pathlib import Path
+from typing import Annotated, NoReturn
 
 import typer
 
 from sansauth import __version__
 from sansauth.call import call
-from sansauth.effects import Operation
-from sansauth.errors import ApiError, LocalProtocolError, RemoteProtocolError, SansauthError, TransportError
+from sansauth.errors import (
+    ApiError,
+    LocalProtocolError,
+    LoginError,
+    LoginRequired,
+    RemoteProtocolError,
+    RenewalFailed,
+    SansauthError,
+    TransportError,
+)
 from sansauth.http import Response, build_request
-from sansauth.identity import Identity
+from sansauth.identity import Identity, OAuth2User
 from sansauth.provider import Provider
 from sansauth.x import invalidate_token, reverse_token, token
 from sansauth_io import system_env
 from sansauth_io.cli import manual
-from sansauth_io.cli.arguments import FormOption, JsonOption, ParamOption, json_body, pairs, provider_at
+from sansauth_io.cli.accounts import apps_command, logout_command, status_command
+from sansauth_io.cli.arguments import (
+    BaseUrlOption,
+    FormOption,
+    JsonOption,
+    ParamOption,
+    StoredAccountOption,
+    StoreOption,
+    TransportOption,
+    json_body,
+    pairs,
+    provider_at,
+)
+from sansauth_io.cli.doctor import doctor_command
 from sansauth_io.cli.explain import explain_command
+from sansauth_io.cli.login import login_command
 from sansauth_io.cli.settings import As, Credentials
 from sansauth_io.cli.streams import abandon, print_bytes, print_result, read_line, say
 from sansauth_io.cli.transports import Transport, run_over
 from sansauth_io.cli.wording import worded
+from sansauth_io.stores.protocol import Store
 
 __all__ = ["run"]
-
-T = TypeVar("T")
 
 REFUSED, WRONG_USE, UNREACHABLE = 1, 2, 3
 NO_STDOUT = 1  # a broken pipe too, which is what typer and rich make of it
@@ -44,14 +66,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,  # its tracebacks show locals, and locals hold secrets
 )
-
-TransportOption = Annotated[
-    Transport, typer.Option("--transport", metavar="NAME", help="The library that sends: requests, httpx or trio.")
-]
-BaseUrlOption = Annotated[
-    str | None,
-    typer.Option("--base-url", metavar="URL", help="Send everything there, and not to https://api.x.com."),
-]
 
 
 @app.callback(invoke_without_command=True)
@@ -97,12 +111,24 @@ def sandbox(
     serve(port)
 
 
-@app.command(name="token", epilog=manual.TOKEN)
-def token_command(transport: TransportOption = Transport.REQUESTS, base_url: BaseUrlOption = None) -> None:
-    """Print the application's bearer token."""
-    provider = provider_at(base_url)
+@app.command(name="token", epilog=manual.TOKEN, short_help="Print a bearer token, or an account's access token.")
+def token_command(
+    transport: TransportOption = Transport.REQUESTS,
+    base_url: BaseUrlOption = None,
+    account: StoredAccountOption = None,
+    store: StoreOption = None,
+) -> None:
+    """Print the application's bearer token; with --account, that account's access token, refreshed if it is due."""
+    provider, env = provider_at(base_url), system_env()
+    if account is not None:
+        from sansauth.oauth2.lifecycle import oauth2_tokens
+
+        user, opened = _stored(account, provider, store)
+        print_result(run_over(transport, oauth2_tokens(user, provider, env), user, provider, env, opened).access_token)
+        return
+    _require_account(store)
     application = Credentials(os.environ).app()
-    print_result(_run(transport, token(application, provider=provider), application, provider))
+    print_result(run_over(transport, token(application, provider=provider), application, provider, env))
 
 
 @app.command(name="invalidate-token", epilog=manual.INVALIDATE_TOKEN, short_help="Invalidate a bearer token.")
@@ -118,8 +144,9 @@ def invalidate_token_command(
     given = read_line() if access_token == "-" else access_token
     if not given:
         raise LocalProtocolError("there is no token to invalidate: give it as TOKEN, or give - and the token on stdin")
-    operation = invalidate_token(owner, given, provider=provider, env=system_env())
-    print_result(_run(transport, operation, owner, provider))
+    env = system_env()
+    operation = invalidate_token(owner, given, provider=provider, env=env)
+    print_result(run_over(transport, operation, owner, provider, env))
 
 
 @app.command(name="reverse-token", epilog=manual.REVERSE_TOKEN)
@@ -127,12 +154,13 @@ def reverse_token_command(transport: TransportOption = Transport.REQUESTS, base_
     """Print the string for step 2 of reverse auth."""
     provider = provider_at(base_url)
     application = Credentials(os.environ).app()
-    operation = reverse_token(application, env=system_env(), provider=provider)
-    print_result(_run(transport, operation, application, provider))
+    env = system_env()
+    operation = reverse_token(application, env=env, provider=provider)
+    print_result(run_over(transport, operation, application, provider, env))
 
 
 @app.command(epilog=manual.REQUEST, short_help="Send an authorised request, print the body.")
-def request(
+def request(  # noqa: PLR0913  # each is an argument or an option
     method: Annotated[str, typer.Argument(metavar="METHOD", help="GET, POST, PUT, DELETE, ...")],
     url_or_path: Annotated[
         str, typer.Argument(metavar="URL_OR_PATH", help="A path such as /2/users/me, or a URL of the provider's hosts.")
@@ -143,12 +171,22 @@ def request(
     form: FormOption = None,
     json_: JsonOption = None,
     as_: Annotated[As, typer.Option("--as", metavar="WHO", help="Who calls: auto, user, app or bearer.")] = As.AUTO,
+    account: StoredAccountOption = None,
+    store: StoreOption = None,
 ) -> None:
     """Send an authorised request and print the answer's body.
 
     The answer's status and content type go to stderr. On a terminal, JSON is indented.
     """
-    provider, caller = provider_at(base_url), Credentials(os.environ).caller(method, as_)
+    provider, env = provider_at(base_url), system_env()
+    caller: Identity
+    if account is None:
+        _require_account(store)
+        caller, opened = Credentials(os.environ).caller(method, as_), None
+    elif as_ is not As.AUTO:
+        raise LocalProtocolError("a request has one caller: give --account or --as")
+    else:
+        caller, opened = _stored(account, provider, store)
     if form and json_ is not None:
         raise LocalProtocolError("a request has one body: give --form or --json")
     built = build_request(
@@ -159,7 +197,7 @@ def request(
         body=None if json_ is None else json_body(json_),
         headers={} if json_ is None else {"content-type": "application/json"},
     )
-    response = _run(transport, call(built, caller, provider=provider, env=system_env()), caller, provider)
+    response = run_over(transport, call(built, caller, provider=provider, env=env), caller, provider, env, opened)
     say(f"{response.status} {response.media_type}")
     print_bytes(_shown_body(response))
 
@@ -169,8 +207,25 @@ app.command(name="explain", epilog=manual.EXPLAIN, short_help="Say how a request
 )
 
 
-def _run(transport: Transport, operation: Operation[T], identity: Identity, provider: Provider) -> T:
-    return run_over(transport, operation, identity, provider, system_env())
+app.command(name="login", epilog=manual.LOGIN, short_help="Log a user in, and store their tokens.")(login_command)
+app.command(name="logout", epilog=manual.LOGOUT, short_help="Revoke an account's tokens, and remove them.")(
+    logout_command
+)
+app.command(name="status", epilog=manual.STATUS, short_help="Show every stored account.")(status_command)
+app.command(name="apps", epilog=manual.APPS, short_help="Show for which applications tokens are stored.")(apps_command)
+app.command(name="doctor", epilog=manual.DOCTOR, short_help="Check what can be wrong on this machine.")(doctor_command)
+
+
+def _stored(account: str, provider: Provider, path: Path | None) -> tuple[OAuth2User, Store]:
+    from sansauth_io.cli.stored import open_store, stored_user  # sqlite3 takes time that others need not spend
+
+    store = open_store(path)
+    return stored_user(account, provider, store, Credentials(os.environ)), store
+
+
+def _require_account(store: Path | None) -> None:
+    if store is not None:
+        raise LocalProtocolError("--store is of use with --account only")
 
 
 def _shown_body(response: Response) -> bytes:
@@ -201,7 +256,7 @@ def _exit_code(error: SansauthError) -> int:
     match error:
         case TransportError():
             return UNREACHABLE
-        case ApiError() | RemoteProtocolError():
+        case ApiError() | RemoteProtocolError() | LoginError() | LoginRequired() | RenewalFailed():
             return REFUSED
         case _:
             return WRONG_USE

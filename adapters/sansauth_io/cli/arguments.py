@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,9 +11,41 @@ import typer
 from sansauth.errors import LocalProtocolError
 from sansauth.provider import Provider
 from sansauth.x import X
+from sansauth_io.cli.transports import Transport
 
-__all__ = ["FormOption", "JsonOption", "ParamOption", "json_body", "pairs", "provider_at"]
+__all__ = [
+    "DEFAULT_ACCOUNT",
+    "AsJsonOption",
+    "BaseUrlOption",
+    "FormOption",
+    "JsonOption",
+    "ParamOption",
+    "StoreOption",
+    "StoredAccountOption",
+    "TransportOption",
+    "json_body",
+    "pairs",
+    "provider_at",
+]
 
+DEFAULT_ACCOUNT = "default"
+"""What a user is called if nobody gave them a name."""
+
+TransportOption = Annotated[
+    Transport, typer.Option("--transport", metavar="NAME", help="The library that sends: requests, httpx or trio.")
+]
+BaseUrlOption = Annotated[
+    str | None,
+    typer.Option("--base-url", metavar="URL", help="Send everything there, and not to https://api.x.com."),
+]
+StoredAccountOption = Annotated[
+    str | None, typer.Option("--account", metavar="NAME", help="As this account, which `sansauth login` has stored.")
+]
+StoreOption = Annotated[
+    Path | None,
+    typer.Option("--store", metavar="FILE", help="Where accounts are stored, if not in the user's data directory."),
+]
+AsJsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 ParamOption = Annotated[
     list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="For the query; can be given again.")
 ]

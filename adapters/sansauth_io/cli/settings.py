@@ -6,13 +6,16 @@ import enum
 from collections.abc import Mapping
 
 from sansauth.errors import WrongIdentity
-from sansauth.identity import App, Bearer, Identity, OAuth1User
+from sansauth.identity import App, Bearer, Identity, OAuth1User, OAuth2Client
 
-__all__ = ["As", "Credentials"]
+__all__ = ["NAMES", "As", "Credentials"]
 
 KEY, SECRET = "X_CONSUMER_KEY", "X_CONSUMER_SECRET"
 ACCESS_TOKEN, ACCESS_TOKEN_SECRET = "X_ACCESS_TOKEN", "X_ACCESS_TOKEN_SECRET"
 BEARER = "X_BEARER_TOKEN"
+CLIENT_ID, CLIENT_SECRET = "X_CLIENT_ID", "X_CLIENT_SECRET"
+NAMES = (KEY, SECRET, ACCESS_TOKEN, ACCESS_TOKEN_SECRET, BEARER, CLIENT_ID, CLIENT_SECRET)
+"""Every variable that holds credentials."""
 
 
 class As(enum.StrEnum):
@@ -42,6 +45,17 @@ class Credentials:
     def bearer(self) -> Bearer:
         """The bearer token."""
         return Bearer(*self._need(BEARER))
+
+    @property
+    def has_client(self) -> bool:
+        """Whether an OAuth 2 client is set, or the half of one, which `client` refuses."""
+        return CLIENT_ID in self._values or CLIENT_SECRET in self._values
+
+    def client(self) -> OAuth2Client:
+        """The OAuth 2 client: a public one if it has no secret."""
+        names = (CLIENT_ID, CLIENT_SECRET) if CLIENT_SECRET in self._values else (CLIENT_ID,)
+        client_id, *secret = self._need(*names)
+        return OAuth2Client(client_id, secret[0] if secret else None)
 
     def owner(self) -> App | OAuth1User:
         """Who invalidates a token: the user if there is one, else the application."""

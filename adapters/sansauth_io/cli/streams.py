@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Generator
 from typing import TextIO
 
 import typer
 
 from sansauth.errors import LocalProtocolError
 
-__all__ = ["abandon", "print_bytes", "print_result", "read_line", "say"]
+__all__ = ["abandon", "can_ask", "guarded_stdout", "print_bytes", "print_result", "printable", "read_line", "say"]
 
 
 def print_result(result: str) -> None:
@@ -25,10 +26,10 @@ def print_bytes(result: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-def say(text: str) -> None:
+def say(text: str, end: str = "\n") -> None:
     """One line for eyes. Nobody is told if stderr does not take it: the result and the exit code are not lost to it."""
     try:
-        typer.echo(text, err=True)
+        typer.echo(text + end, err=True, nl=False)
     except OSError:
         abandon(sys.stderr)
 
@@ -39,6 +40,29 @@ def read_line() -> str:
         return sys.stdin.readline().strip() if sys.stdin is not None else ""
     except (OSError, UnicodeDecodeError):
         raise LocalProtocolError("stdin could not be read as text") from None
+
+
+def can_ask() -> bool:
+    """Whether a person sits at stdin."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def printable(text: str) -> str:
+    """The text without what a terminal would obey: names and reasons come from elsewhere."""
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
+
+
+@contextlib.contextmanager
+def guarded_stdout() -> Generator[None]:
+    """What other programs write to stdout goes to stderr meanwhile; `OSError` where there is no stderr."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    try:
+        os.dup2(2, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def abandon(stream: TextIO) -> None:

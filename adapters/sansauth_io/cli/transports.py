@@ -13,6 +13,7 @@ from sansauth.env import Env
 from sansauth.errors import LocalProtocolError
 from sansauth.identity import Identity
 from sansauth.provider import Provider
+from sansauth_io.stores.protocol import Store
 
 __all__ = ["Transport", "run_over"]
 
@@ -27,34 +28,41 @@ class Transport(enum.StrEnum):
     TRIO = "trio"
 
 
-def run_over(transport: Transport, operation: Operation[T], identity: Identity, provider: Provider, env: Env) -> T:
+def run_over(
+    transport: Transport,
+    operation: Operation[T],
+    identity: Identity,
+    provider: Provider,
+    env: Env,
+    store: Store | None = None,
+) -> T:
     """Open a client, run the operation, close the client."""
     match transport:
         case Transport.REQUESTS:
-            return _over_requests(operation, identity, provider, env)
+            return _over_requests(operation, identity, provider, env, store)
         case Transport.HTTPX:
-            return _over_httpx(operation, identity, provider, env)
+            return _over_httpx(operation, identity, provider, env, store)
         case Transport.TRIO:
-            return _over_trio(operation, identity, provider, env)
+            return _over_trio(operation, identity, provider, env, store)
         case _:
             assert_never(transport)
 
 
-def _over_requests(operation: Operation[T], identity: Identity, provider: Provider, env: Env) -> T:
+def _over_requests(operation: Operation[T], identity: Identity, provider: Provider, env: Env, store: Store | None) -> T:
     from sansauth_io.requests import Client
 
-    with Client(identity, provider=provider, env=env) as client:
+    with Client(identity, provider=provider, env=env, store=store) as client:
         return client.run(operation)
 
 
-def _over_httpx(operation: Operation[T], identity: Identity, provider: Provider, env: Env) -> T:
+def _over_httpx(operation: Operation[T], identity: Identity, provider: Provider, env: Env, store: Store | None) -> T:
     import asyncio
 
     from sansauth_io.httpx import AsyncClient
 
     async def run() -> T:
         try:
-            made = AsyncClient(identity, provider=provider, env=env)
+            made = AsyncClient(identity, provider=provider, env=env, store=store)
         except (OSError, ValueError, ImportError) as error:  # it reads proxies and certificates when it is made
             raise LocalProtocolError(
                 f"httpx does not take the environment's proxies or certificates ({type(error).__name__}); check the "
@@ -66,13 +74,13 @@ def _over_httpx(operation: Operation[T], identity: Identity, provider: Provider,
     return asyncio.run(run())
 
 
-def _over_trio(operation: Operation[T], identity: Identity, provider: Provider, env: Env) -> T:
+def _over_trio(operation: Operation[T], identity: Identity, provider: Provider, env: Env, store: Store | None) -> T:
     import trio
 
     from sansauth_io.trio import AsyncClient
 
     async def run() -> T:
-        async with AsyncClient(identity, provider=provider, env=env) as client:
+        async with AsyncClient(identity, provider=provider, env=env, store=store) as client:
             return await client.run(operation)
 
     return trio.run(run)

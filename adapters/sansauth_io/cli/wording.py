@@ -9,6 +9,7 @@ from sansauth.errors import (
     BadAuthenticationData,
     ForeignHost,
     InsecureTransport,
+    InvalidCallback,
     SansauthError,
     TokenNotInvalidated,
     UnsupportedAuthentication,
@@ -24,6 +25,9 @@ _WORDS: dict[type[SansauthError], str] = {
         "A path such as /2/users/me goes to X, or to --base-url."
     ),
     InsecureTransport: "credentials go over plain http to this machine only; use https.",
+    InvalidCallback: (
+        "what came back is no answer to this login; it is the whole URL at which the browser ends, with state and code."
+    ),
     TokenNotInvalidated: (
         "Its application's owner can invalidate it: set the owner's X_ACCESS_TOKEN and X_ACCESS_TOKEN_SECRET."
     ),
