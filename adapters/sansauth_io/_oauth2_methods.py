@@ -61,9 +61,10 @@ def adopt_tokens(caller: Caller, /, tokens: OAuth2Tokens) -> Steps[None]:
 
 
 @operation
-def log_out(caller: Caller, /) -> Steps[None]:
+def log_out(caller: Caller, /, *, revoke: bool = True) -> Steps[None]:
     """Revoke the stored tokens of this client's user and remove them (OAuth 2); see `sansauth.oauth2.logout`."""
-    yield from logout(_holder(caller, "revoked and removed"), provider=caller.provider, env=caller.env)
+    holder = _holder(caller, "revoked and removed")
+    yield from logout(holder, provider=caller.provider, env=caller.env, revoke=revoke)
 
 
 def _holder(caller: Caller, what: str) -> OAuth2User | OAuth2Client:

@@ -67,6 +67,44 @@ def public_of(private: str) -> object:
     return signing_key(private).key.public_key()  # type: ignore[attr-defined]
 
 
+# --- RFC 7523 section 4 ----------------------------------------------------------------------------------------------
+
+
+def test_the_example_of_rfc_7523_section_4() -> None:
+    """Its header and its claims, to the letter; it leaves the signature out, and the jti is ours."""
+    now = Env(lambda: 1300815780.0, ENV.entropy)
+    further = {"nbf": 1300815780, "http://claims.example.com/member": True}
+    assertion = bearer_assertion(
+        "https://jwt-idp.example.com",
+        "mailto:mike@example.com",
+        "https://jwt-rp.example.net",
+        pem_for("ES256"),
+        env=now,
+        key_id="16",
+        lifetime=3600,
+        further=further,
+    )
+    header = jwt.get_unverified_header(assertion)
+    assert (header["alg"], header["kid"]) == ("ES256", "16")
+    claims = jwt.decode(
+        assertion,
+        public_of(pem_for("ES256")),  # type: ignore[arg-type]
+        algorithms=["ES256"],
+        options={"verify_exp": False, "verify_aud": False, "verify_nbf": False, "verify_iat": False},
+    )
+    assert (
+        claims.items()
+        >= {
+            "iss": "https://jwt-idp.example.com",
+            "sub": "mailto:mike@example.com",
+            "aud": "https://jwt-rp.example.net",
+            "nbf": 1300815780,
+            "exp": 1300819380,
+            "http://claims.example.com/member": True,
+        }.items()
+    )
+
+
 # --- the assertion by which a client authenticates -------------------------------------------------------------------
 
 

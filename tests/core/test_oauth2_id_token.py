@@ -650,7 +650,9 @@ def _claims_of(token: str) -> bytes:
 def test_a_new_key_under_an_old_kid_is_fetched_when_a_signature_is_not_the_old_ones(kid: str | None) -> None:
     old, new = ({"keys": [public_jwk(pem, kid=kid)]} for pem in (pem_for("ES256", 1), pem_for("ES256")))
     script, clock = Script([keys_answer(old), keys_answer(new)]), Clock()
-    assert verified(script, clock).subject == "canary-user"  # though the keys are a moment old: they may rotate any time
+    assert (
+        verified(script, clock).subject == "canary-user"
+    )  # though the keys are a moment old: they may rotate any time
     assert verified(script, clock).subject == "canary-user"
     assert len(script.sent) == 2
 

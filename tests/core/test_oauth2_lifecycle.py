@@ -483,6 +483,8 @@ class TestLogout:
         with pytest.raises(errors.ServiceUnavailable):
             self.log_out(script)
         assert script.records == stored(FRESH)
+        script.run(logout(USER, provider=X, env=ENV, revoke=False))
+        assert script.records == {}
 
     def test_what_is_dead_or_cannot_be_revoked_is_only_removed(self) -> None:
         for tokens, provider in (

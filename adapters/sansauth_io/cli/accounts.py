@@ -80,10 +80,11 @@ def logout_command(
     transport: TransportOption = Transport.REQUESTS,
     base_url: BaseUrlOption = None,
     store: StoreOption = None,
+    local: Annotated[bool, typer.Option("--local", help="Remove them here alone, and send nothing.")] = False,
 ) -> None:
     """Revoke the tokens of an account, and remove them.
 
-    If the service does not revoke them they stay, so that it can be tried again.
+    If the service does not revoke them they stay, so that it can be tried again, or removed with --local.
     """
     from sansauth.oauth2.lifecycle import logout
     from sansauth_io.cli.stored import open_store, stored_user
@@ -91,7 +92,7 @@ def logout_command(
     provider, opened = provider_at(base_url), open_store(store)
     user = stored_user(account, provider, opened, Credentials(os.environ))
     env = system_env()
-    run_over(transport, logout(user, provider=provider, env=env), user, provider, env, opened)
+    run_over(transport, logout(user, provider=provider, env=env, revoke=not local), user, provider, env, opened)
     say(f"Logged out: account {printable(account)!r} is removed from {opened.path}.")
 
 

@@ -349,25 +349,25 @@ def _adopt(key: str, tokens: OAuth2Tokens) -> Steps[None]:
 
 
 @operation
-def logout(holder: OAuth2User | OAuth2Client, *, provider: Provider, env: Env) -> Steps[None]:
+def logout(holder: OAuth2User | OAuth2Client, *, provider: Provider, env: Env, revoke: bool = True) -> Steps[None]:
     """End a login: revoke the tokens that are stored by now, if the service revokes any, and remove their record.
 
-    A failure to revoke is raised and leaves the record, so that it can be done again. Without a record there is nothing
-    to do.
+    A failure to revoke is raised and leaves the record, so that it can be done again; `revoke=False` removes it all the
+    same, and nothing is sent. Without a record there is nothing to do.
     """
     key = oauth2_tokens_key(holder, provider)
-    yield from Exclusive(key, _logout(holder, key, provider, env))
+    yield from Exclusive(key, _logout(holder, key, provider, env, revoke and provider.endpoints.revocation is not None))
 
 
 @operation
-def _logout(holder: OAuth2User | OAuth2Client, key: str, provider: Provider, env: Env) -> Steps[None]:
+def _logout(holder: OAuth2User | OAuth2Client, key: str, provider: Provider, env: Env, revoke: bool) -> Steps[None]:
     client = holder.client if isinstance(holder, OAuth2User) else holder
     for _ in range(RECOVERIES):
         stored = yield from Load(key)
         if stored is None:
             return
         tokens = OAuth2Tokens.from_bytes(stored.data)
-        if provider.endpoints.revocation is not None and tokens.death is None:
+        if revoke and tokens.death is None:
             yield from revoke_tokens(client, tokens, provider=provider, env=env)
         with contextlib.suppress(Conflict):  # then tokens that were renewed meanwhile are to be revoked as well
             yield from Save(key, None, stored.version)
