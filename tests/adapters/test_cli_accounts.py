@@ -189,6 +189,8 @@ def test_logout_from_a_service_that_is_gone_is_3_and_the_tokens_stay(shell: Shel
     shell.server.stop()
     assert shell.run("logout")[0] == 3
     assert shell.tokens() is not None
+    assert shell.run("logout", "--local")[0] == 0
+    assert shell.tokens() is None
 
 
 # --- status ----------------------------------------------------------------------------------------------------------
