@@ -12,9 +12,18 @@ from sansauth.errors import StoreError
 from sansauth.flow import Flow, State
 from sansauth.http import Request, Response
 from sansauth_io._arguments import required
-from sansauth_io._driver import BODY_SECONDS, LEASE_POLL_SECONDS, Busy, Stores, new_owner, within_lease
+from sansauth_io._driver import (
+    BODY_SECONDS,
+    LEASE_POLL_SECONDS,
+    WAIT_SECONDS,
+    Busy,
+    Stores,
+    new_owner,
+    waited_long_enough,
+    within_lease,
+)
 from sansauth_io._locks import key_lock
-from sansauth_io._runtime import Runtime, current_runtime
+from sansauth_io._runtime import Runtime, Waiter, current_runtime
 from sansauth_io.stores.protocol import LEASE_SECONDS, Store
 
 __all__ = ["AsyncDriver"]
@@ -77,13 +86,16 @@ class AsyncDriver:
         waiter = runtime.waiter()
         wake = waiter.wake
         try:
+            ends = time.monotonic() + WAIT_SECONDS
             if not lock.join(wake):
-                await waiter.wait()
+                await _in_turn(runtime, waiter, key)
             owner = new_owner()
             while True:
                 result = await runtime.protected(lambda: self._attempt(flow, runtime, store, key, owner))
                 if result is not Busy.BUSY:
                     return result
+                if time.monotonic() > ends:
+                    raise waited_long_enough(key)
                 await runtime.sleep(LEASE_POLL_SECONDS)
         finally:
             lock.leave(wake)
@@ -99,6 +111,13 @@ class AsyncDriver:
             # The lease ends by itself; the body's result must not be lost with it.
             with contextlib.suppress(StoreError):
                 await _on(store, runtime, lambda: store.release(key, owner))
+
+
+async def _in_turn(runtime: Runtime, waiter: Waiter, key: str) -> None:
+    try:
+        await runtime.within(WAIT_SECONDS, waiter.wait)
+    except TimeoutError:
+        raise waited_long_enough(key) from None
 
 
 async def _on(store: Store, runtime: Runtime, work: Callable[[], T]) -> T:

@@ -15,7 +15,16 @@ from sansauth.errors import StoreError
 from sansauth.flow import Flow, State
 from sansauth.http import Request, Response
 from sansauth_io._arguments import required
-from sansauth_io._driver import BODY_SECONDS, LEASE_POLL_SECONDS, Busy, Stores, new_owner, within_lease
+from sansauth_io._driver import (
+    BODY_SECONDS,
+    LEASE_POLL_SECONDS,
+    WAIT_SECONDS,
+    Busy,
+    Stores,
+    new_owner,
+    waited_long_enough,
+    within_lease,
+)
 from sansauth_io._locks import key_lock
 from sansauth_io.stores.protocol import LEASE_SECONDS, Store
 
@@ -77,10 +86,13 @@ class SyncDriver:
         wake = turn.set
         # One `try` around joining, too: an interrupt between a lock taken and a `try` would leave it taken for ever.
         try:
-            if not lock.join(wake):
-                turn.wait()
+            ends = time.monotonic() + WAIT_SECONDS
+            if not lock.join(wake) and not turn.wait(WAIT_SECONDS):
+                raise waited_long_enough(key)
             owner = new_owner()
             while (result := protected(lambda: self._attempt(flow, store, key, owner))) is Busy.BUSY:
+                if time.monotonic() > ends:
+                    raise waited_long_enough(key)
                 time.sleep(LEASE_POLL_SECONDS)
             return result
         finally:

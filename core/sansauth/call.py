@@ -13,6 +13,7 @@ from sansauth.identity import App, Bearer, Identity, OAuth1User, OAuth2Client, O
 from sansauth.lifecycle import app_bearer
 from sansauth.oauth1.send import Exchange, learn_clock_skew, sign_at_once, sign_timely, told_time
 from sansauth.oauth2.bearing import bear, issued_token
+from sansauth.oauth2.blameless import acquit, is_blameless, is_replaced
 from sansauth.oauth2.dpop import DPoPKey, asks_for_nonce, keep_nonce, prove, told_nonce, with_proof
 from sansauth.oauth2.lifecycle import oauth2_tokens
 from sansauth.provider import Provider
@@ -35,6 +36,7 @@ __all__ = [
 Remedy: TypeAlias = Literal["timestamp", "nonce", "token"]
 """What of a refused request can be replaced."""
 
+TOKENS_TRIED = 4  # in one call, while others renew them as it goes on
 _NOT_MODIFIED = 304
 
 
@@ -48,19 +50,36 @@ def call(
     once, or signs with the consumer's credentials alone if the provider has no `app_token` endpoint. An `OAuth2User` or
     `OAuth2Client` bears its tokens, or proves to have the key they are bound to (RFC 9449), and has them renewed when
     they are due. What the service refuses and `remedy` can mend is mended and sent again, once for each remedy: a token
-    is replaced, a clock or a nonce learned. Raises `ApiError` for a refusal, `ForeignHost` before anything is sent to a
+    is replaced, a clock or a nonce learned. A token that is refused without a word although it is new is not replaced
+    for that again, for `BLAMELESS_SECONDS`. Raises `ApiError` for a refusal, `ForeignHost` before anything is sent to a
     host that is not the provider's.
     """
     refused: Exchange | None = None
-    tried: set[Remedy | None] = {None}
+    tried: list[Remedy] = []
     while True:
         sent = yield from authorise(request, identity, provider=provider, env=env, refused=refused)
         refused = Exchange(sent, (yield from Send(sent, timeouts)))
         yield from learn(refused)
         mended = remedy(refused, identity, provider, env)
-        if mended in tried:
+        if mended is None or not (yield from _is_worth_it(mended, tried, refused, identity, provider, env)):
             return judge(refused.response, identity, provider, request=sent)
-        tried.add(mended)
+        tried.append(mended)
+
+
+@operation
+def _is_worth_it(
+    mended: Remedy, tried: list[Remedy], refused: Exchange, identity: Identity, provider: Provider, env: Env
+) -> Steps[bool]:
+    """Whether to try a remedy: each once, but a token that somebody else has replaced meanwhile a few times."""
+    if mended != "token" or not isinstance(identity, OAuth2User | OAuth2Client):
+        return mended not in tried
+    token = _token_of(refused)
+    if mended not in tried:
+        return not (yield from is_blameless(identity, token, refused.response, provider=provider, env=env))
+    if len(tried) < TOKENS_TRIED and (yield from is_replaced(identity, token, provider=provider)):
+        return True
+    yield from acquit(identity, token, provider=provider, env=env)
+    return False
 
 
 @operation

@@ -15,13 +15,28 @@ from typing import Any
 import pytest
 import trio
 
-from sansauth.effects import DEFAULT_TIMEOUTS, Exclusive, Load, Operation, Save, Send, Sleep, Steps, Timeouts, operation
+from sansauth.effects import (
+    DEFAULT_TIMEOUTS,
+    Exclusive,
+    Load,
+    Operation,
+    Save,
+    Send,
+    Sleep,
+    Steps,
+    Stored,
+    Timeouts,
+    operation,
+)
 from sansauth.errors import Conflict, ConnectError, LocalProtocolError, StoreError, TimedOut
 from sansauth.http import Request, Response
+from sansauth_io import _driver_async, _driver_sync
 from sansauth_io._driver import BODY_SECONDS, within_lease
+from sansauth_io._locks import key_lock
 from sansauth_io._runtime import current_runtime
 from sansauth_io._runtime_asyncio import AsyncioRuntime
 from sansauth_io._runtime_trio import TrioRuntime
+from sansauth_io._seen import SEEN_RECORDS, SeenRecords
 from sansauth_io.stores import LEASE_SECONDS, MemoryStore
 
 from .driving import (
@@ -118,6 +133,76 @@ def test_what_is_sent_while_a_key_is_held_ends_within_the_lease(host: Host) -> N
     ((_, timeouts),) = wire.log
     assert timeouts.connect == 1.0
     assert BODY_SECONDS - 5 < timeouts.read == timeouts.total <= BODY_SECONDS < LEASE_SECONDS
+
+
+@each_host
+def test_nobody_waits_for_a_key_for_ever(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    @operation
+    def nothing() -> Steps[None]:
+        yield from ()
+
+    @operation
+    def alone() -> Steps[None]:
+        yield from Exclusive("k", nothing())
+
+    for module in (_driver_sync, _driver_async):
+        monkeypatch.setattr(module, "WAIT_SECONDS", 0.1)
+    leased = MemoryStore()
+    leased.acquire("k", "another process", 60.0)
+    queued, turn = MemoryStore(), lambda: None
+    lock = key_lock(queued, "k")
+    assert lock.join(turn)
+    for store in (leased, queued):
+        with pytest.raises(TimedOut, match=r"waited .* for the record 'k'") as caught:
+            host.run(alone(), store=store)
+        assert not caught.value.sent
+    lock.leave(turn)
+    host.run(alone(), store=queued)
+
+
+@each_host
+def test_what_a_store_did_not_take_outlives_the_client(host: Host) -> None:
+    @operation
+    def aside() -> Steps[int]:
+        return (yield from Save("mem:unsaved/k", b"1", None))
+
+    @operation
+    def found() -> Steps[Stored | None]:
+        return (yield from Load("mem:unsaved/k"))
+
+    store = MemoryStore()
+    host.run(aside(), store=store)
+    assert host.run(found(), store=store) is not None
+    assert host.run(found(), store=MemoryStore()) is None
+    assert list(store.keys("")) == []
+
+
+class TestSeenRecords:
+    def test_what_was_seen_last_is_kept_and_the_first_of_too_many_forgotten(self) -> None:
+        seen = SeenRecords()
+        for number in range(SEEN_RECORDS + 1):
+            seen.see(f"k{number}", Stored(b"", number), seen.begin())
+        assert seen.get("k0") is None
+        assert seen.get("k1") == Stored(b"", 1)
+        seen.see("k1", None, seen.begin())
+        assert seen.get("k1") is None
+
+    def test_an_answer_that_a_save_has_overtaken_is_not_kept(self) -> None:
+        seen = SeenRecords()
+        began = seen.begin()
+        changed = seen.begin_change("k")
+        seen.see("k", Stored(b"new", 2), changed)
+        seen.see("k", Stored(b"old", 1), began)
+        assert seen.get("k") is None
+
+    def test_threads_at_once_break_nothing(self) -> None:
+        seen = SeenRecords()
+
+        def work(place: int) -> None:
+            for number in range(3 * SEEN_RECORDS):
+                seen.see(f"{place}/{number}", Stored(b"", number), seen.begin_change(f"{place}/{number}"))
+
+        in_threads([lambda place=place: work(place) for place in range(4)])
 
 
 def test_who_has_no_time_left_sends_nothing() -> None:

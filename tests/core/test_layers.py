@@ -44,7 +44,7 @@ LAYERS = [
     {"oauth2.client_auth", "oauth2.pkce", "oauth2.bearing"},
     {"oauth2.answer", "oauth2.revocation"},
     {"oauth2.grants", "oauth2.introspection", "oauth2.metadata", "oauth2.registration", "oauth2.userinfo"},
-    {"oauth2.device", "oauth2.login", "oauth2.lifecycle"},
+    {"oauth2.device", "oauth2.login", "oauth2.lifecycle", "oauth2.blameless"},
     {"lifecycle"},
     {"call"},
     {"x.presets"},

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from sansauth import App, Identity, Provider, Request, Response, Stored, errors
+from sansauth import App, Env, Identity, Provider, Request, Response, Stored, errors
 from sansauth.call import authorise, authorise_held, call, held_credentials, remedy
 from sansauth.identity import OAuth2Client, OAuth2User
 from sansauth.oauth1.send import Exchange
+from sansauth.oauth2.blameless import BLAMELESS_SECONDS
 from sansauth.provider import Endpoints
 from sansauth.tokens import OAuth2Tokens, oauth2_tokens_key
 from sansauth.x import X
@@ -27,6 +28,7 @@ OK = json_answer(200, {"data": {}})
 UNAUTHORIZED = json_answer(
     401, {"title": "Unauthorized", "type": "about:blank", "status": 401, "detail": "Unauthorized"}
 )
+NEWER = json_answer(200, {"token_type": "bearer", "access_token": "newer", "expires_in": 7200, "refresh_token": "r3"})
 NEW = json_answer(200, {"token_type": "bearer", "access_token": "new", "expires_in": 7200, "refresh_token": "r2"})
 
 
@@ -67,6 +69,58 @@ def test_a_second_refusal_comes_out() -> None:
     with pytest.raises(errors.Unauthorized):
         run(script)
     assert script.answers == []
+
+
+def test_what_refuses_every_token_costs_one_refresh_and_not_one_a_call() -> None:
+    """X says 401, and no more, of things that no other token would mend."""
+    script = Script([UNAUTHORIZED, NEW, *[UNAUTHORIZED] * 6], stored(FRESH))
+    for _ in range(6):
+        with pytest.raises(errors.Unauthorized):
+            run(script)
+        script.recalled.clear()
+    assert [request.path for request in script.sent].count("/2/oauth2/token") == 1
+
+
+def test_it_is_believed_for_a_while_only_and_not_against_a_refusal_that_names_the_token() -> None:
+    named = Response(401, [("www-authenticate", 'Bearer error="invalid_token"')])
+    for answer, clock in ((UNAUTHORIZED, TIMESTAMP + BLAMELESS_SECONDS), (named, TIMESTAMP + 1.0)):
+        script = Script([UNAUTHORIZED, NEW, UNAUTHORIZED], stored(FRESH))
+        with pytest.raises(errors.Unauthorized):
+            run(script)
+        script.answers = [answer, NEWER, OK]
+        assert script.run(call(REQUEST, USER, provider=X, env=Env(lambda at=clock: at, ENV.entropy))) is OK  # type: ignore[misc]
+
+
+def test_another_token_is_another_case() -> None:
+    script = Script([UNAUTHORIZED, NEW, UNAUTHORIZED], stored(FRESH))
+    with pytest.raises(errors.Unauthorized):
+        run(script)
+    script.records[KEY] = Stored(FRESH.to_bytes(), 9)
+    script.answers = [UNAUTHORIZED, NEWER, OK]
+    assert run(script) is OK
+
+
+def test_a_token_that_somebody_else_replaces_meanwhile_is_tried_with_the_newer_one() -> None:
+    script = Script([UNAUTHORIZED, NEW, UNAUTHORIZED, OK], stored(FRESH))
+
+    def another_renews(script: Script) -> None:
+        if len(script.sent) == 3:
+            script.save(KEY, replace(FRESH, access_token="theirs").to_bytes(), script.records[KEY].version)
+
+    script.during_send = another_renews
+    assert run(script) is OK
+    assert borne(script) == ["Bearer fresh", "Bearer new", "Bearer theirs"]
+
+
+def test_two_that_acquit_a_token_at_once_are_as_good_as_one() -> None:
+    class Late(Script):
+        def save(self, key: str, data: bytes | None, expected: int | None) -> int:
+            if key.startswith("mem:blameless"):
+                raise errors.Conflict("changed")
+            return super().save(key, data, expected)
+
+    with pytest.raises(errors.Unauthorized):
+        run(Late([UNAUTHORIZED, NEW, UNAUTHORIZED], stored(FRESH)))
 
 
 def test_a_refusal_of_another_kind_refreshes_nothing() -> None:

@@ -110,7 +110,7 @@ class TestFailures:
         script = Script()
         with pytest.raises(errors.LoginRequired, match="'alice'"):
             run(script)
-        assert script.log == ["Load"]
+        assert script.log == ["Load", "Load"]  # the record, and what waits in memory
 
     def test_tokens_that_vanish_meanwhile(self) -> None:
         script = Script(records=stored(ENDED), while_waiting=lambda script: script.records.clear())
@@ -198,6 +198,28 @@ class TestFailures:
         for _ in range(2):
             with pytest.raises(errors.BadRequest):
                 run(script)
+
+    def test_a_clock_that_is_set_back_keeps_nobody_from_renewing(self) -> None:
+        script = Script([Response(503), issued()], stored(ENDED))
+        with pytest.raises(errors.ServiceUnavailable):
+            run(script)
+        earlier = Env(lambda: TIMESTAMP - 0.5, ENV.entropy)
+        assert run(script, rejected="ended", env=earlier).access_token == "new"
+
+    def test_a_success_forgets_the_failure(self) -> None:
+        script = Script([Response(503), issued()], stored(ENDED))
+        with pytest.raises(errors.ServiceUnavailable):
+            run(script)
+        run(script)
+        assert list(script.records) == [KEY]
+
+    def test_while_the_old_token_serves_a_store_that_fails_fails_no_call(self) -> None:
+        def down(script: Script) -> None:
+            raise errors.StoreError("down")
+
+        assert run(Script(records=stored(DUE), while_waiting=down)) == DUE
+        with pytest.raises(errors.StoreError):
+            run(Script(records=stored(ENDED), while_waiting=down))
 
     @pytest.mark.parametrize("tokens", [DUE, ENDED])
     @pytest.mark.parametrize("answer", [Response(503), MISSING])
@@ -320,6 +342,8 @@ class TestRaces:
                 run(script)
         with pytest.raises(errors.Conflict, match="whenever it is saved"):
             Script(records=stored(ENDED), troubles=list(conflict)).run(adopt(USER, FRESH, X))
+        with pytest.raises(errors.Conflict, match="whenever it is saved"):
+            Script(records=stored(ENDED), troubles=list(conflict)).run(logout(USER, provider=X, env=ENV, revoke=False))
 
     def test_tokens_that_are_dead_whenever_they_are_renewed_are_an_error_in_the_end(self) -> None:
         script = Script([DEAD] * 20, stored(ENDED))
@@ -369,6 +393,23 @@ class TestAStoreThatFails:
                 run(script)
         assert run(script).access_token == "new"
         assert len(script.sent) == 1
+
+    @pytest.mark.parametrize("held", [{}, stored(ENDED)])
+    def test_tokens_of_a_login_wait_in_memory_too(self, held: dict[str, Stored]) -> None:
+        script = Script(records=dict(held), troubles=[errors.StoreError("down")] * 2)
+        with pytest.raises(errors.StoreError):
+            script.run(adopt(USER, FRESH, X))
+        assert script.records.get(KEY) == held.get(KEY)
+        assert run(script) == FRESH
+        assert tokens_of(script) == FRESH
+
+    def test_and_memory_that_fails_does_not_hide_it(self) -> None:
+        class Forgetful(Script):
+            def save(self, key: str, data: bytes | None, expected: int | None) -> int:
+                raise errors.StoreError("memory" if key.startswith("mem:") else "down")
+
+        with pytest.raises(errors.StoreError, match="down"):
+            Forgetful().run(adopt(USER, FRESH, X))
 
     @pytest.mark.parametrize("theirs", [FRESH, None])
     def test_what_waits_in_memory_yields_to_what_is_newer(self, theirs: OAuth2Tokens | None) -> None:
@@ -498,7 +539,27 @@ class TestLogout:
     def test_who_is_logged_out_already_may_be_again(self) -> None:
         script = Script()
         self.log_out(script)
-        assert script.log == ["Exclusive", "  Load"]
+        assert script.log == ["Exclusive", "  Load", "  Load"]
+
+    def test_new_tokens_that_wait_in_memory_are_revoked_too(self) -> None:
+        script = Script([issued()], stored(ENDED), troubles=[errors.StoreError("down")] * 2)
+        with pytest.raises(errors.StoreError):
+            run(script)
+        script.answers = [Response(200)] * 4
+        self.log_out(script)
+        assert [form_of(request).split("&")[0] for request in script.sent[1:]] == [
+            "token=r2",
+            "token=new",
+            "token=r1",
+            "token=ended",
+        ]
+        assert not any("oauth2" in key and "trouble" not in key for key in script.records)
+        script = Script([issued()], stored(ENDED), troubles=[errors.StoreError("down")] * 2)
+        with pytest.raises(errors.StoreError):
+            run(script)
+        script.run(logout(USER, provider=X, env=ENV, revoke=False))
+        with pytest.raises(errors.LoginRequired):
+            run(script)
 
     def test_a_client_for_itself(self) -> None:
         key = oauth2_tokens_key(CLIENT, X)

@@ -14,7 +14,7 @@ from sansauth import Load, Operation, Request, Response, Save, Send, Stored
 from sansauth.call import call
 from sansauth.effects import Steps, operation
 from sansauth.encoding import decode
-from sansauth.errors import Conflict, LoginRequired, SansauthError, StoreError
+from sansauth.errors import Conflict, LoginRequired, SansauthError, StoreError, Unauthorized
 from sansauth.identity import OAuth2Client, OAuth2User
 from sansauth.oauth2 import lifecycle
 from sansauth.oauth2.grants import refresh
@@ -192,6 +192,23 @@ def test_tokens_that_wait_in_memory_are_saved_by_the_next_call_of_that_process()
     faults = Faults(failures=1, expiries=1)
     found = explore([patient] * 2, Service, judge, records=RECORDS, faults=faults, limit=2_000_000)
     assert set(found.counts) <= {LOST_ANSWER, UNHEARD}
+
+
+def test_a_path_that_refuses_every_token_spoils_no_call_of_others() -> None:
+    def hopeless() -> Operation[object]:
+        return call(Request("GET", "https://api.x.com/2/dm"), USER, provider=X, env=ENV)
+
+    class Stubborn(Service):
+        def answer(self, request: Request) -> Response:
+            return Response(401) if request.path == "/2/dm" else super().answer(request)
+
+    def judge(end: End[Service]) -> None:
+        mine, theirs = end.outcomes
+        assert isinstance(mine, Response)
+        assert isinstance(theirs, Unauthorized)
+        assert end.world.generation <= 3
+
+    assert explore([a_call, hopeless], Stubborn, judge, records=RECORDS).schedules > 100
 
 
 def test_a_login_that_is_ended_meanwhile_stays_ended() -> None:

@@ -111,35 +111,39 @@ def oauth2_tokens(
     `RenewalFailed` for who waited for a renewal that failed.
     """
     whose = _Holder(holder, provider, env, rejected)
-    began = env.clock()
     stored = yield from Load(whose.key, cached=True)
     try:
         tokens = whose.judge(stored)
     except LoginRequired:
-        if stored is None:
-            raise
-        stored = yield from Load(whose.key)  # somebody else may have seen to a login since
-        waits = yield from Load(_aside_key(whose))
+        if stored is not None:
+            stored = yield from Load(whose.key)  # somebody else may have seen to a login since
+        waits = yield from Load(_aside_key(whose.key))
         tokens = whose.judge(stored) if waits is None else None
     if tokens is not None:
         return tokens
-    if stored is not None and whose.serves(held := OAuth2Tokens.from_bytes(stored.data)):
-        trouble = yield from _last_trouble(whose)
-        if trouble is not None and trouble.passes and 0 <= began - trouble.at < PAUSE_SECONDS:
-            return held  # due, but not ended: it serves while the service recovers
-    return (yield from Exclusive(whose.key, _renew(whose, began)))
+    held = None if stored is None else OAuth2Tokens.from_bytes(stored.data)
+    noted = yield from Load(_trouble_key(whose))
+    if held is None or not whose.serves(held):
+        return (yield from Exclusive(whose.key, _renew(whose, noted)))
+    if noted is not None and _Trouble.of(noted).pauses(env.clock()):
+        return held  # due, but not ended: it serves while the service recovers
+    try:
+        return (yield from Exclusive(whose.key, _renew(whose, noted)))
+    except StoreError:
+        return held  # as above, while the store does
 
 
 @operation
-def _renew(whose: _Holder, began: float) -> Steps[OAuth2Tokens]:
+def _renew(whose: _Holder, noted: Stored | None) -> Steps[OAuth2Tokens]:
     # Again, now that the key is held: whoever held it before may have renewed them already.
     stored = yield from _rescued(whose, (yield from Load(whose.key)))
     tokens = whose.judge(stored)
     if tokens is not None:
         return tokens
     held = None if stored is None else OAuth2Tokens.from_bytes(stored.data)
-    trouble = yield from _last_trouble(whose)
-    if trouble is not None and trouble.at > began:  # while this one waited: a thousand callers are one attempt
+    latest = yield from Load(_trouble_key(whose))
+    if latest is not None and latest != noted:  # failed while this one waited: a thousand callers are one attempt
+        trouble = _Trouble.of(latest)
         if trouble.passes and held is not None and whose.serves(held):
             return held
         raise RenewalFailed(f"the tokens of {whose.whose} could not be renewed: {trouble.what}")
@@ -151,6 +155,8 @@ def _renew(whose: _Holder, began: float) -> Steps[OAuth2Tokens]:
                 return (yield from _excused(whose, held, error))
             reason = _words(error)
         else:
+            if latest is not None:
+                yield from Save(_trouble_key(whose), None, latest.version)
             return (yield from _keep(whose, fresh, held, stored))
         stored = yield from _buried(whose, held, reason)
         tokens = whose.judge(stored)
@@ -183,7 +189,7 @@ def _keep(
     except StoreError:
         # The only copy of a refresh token: the next renewal by this client finds it.
         with contextlib.suppress(StoreError):
-            yield from _set_aside(whose, fresh, replaced)
+            yield from _set_aside(whose.key, fresh, replaced)
         raise
 
 
@@ -244,7 +250,7 @@ def _buried(whose: _Holder, held: OAuth2Tokens, reason: str) -> Steps[Stored | N
 @operation
 def _rescued(whose: _Holder, stored: Stored | None) -> Steps[Stored | None]:
     """The record; if new tokens were set aside because the store failed, and belong in its place, these are saved."""
-    aside = yield from Load(_aside_key(whose))
+    aside = yield from Load(_aside_key(whose.key))
     if aside is None:
         return stored
     fresh, replaced = _read_aside(aside.data)
@@ -253,16 +259,16 @@ def _rescued(whose: _Holder, stored: Stored | None) -> Steps[Stored | None]:
     if belongs:
         yield from Save(whose.key, fresh.to_bytes(), None if stored is None else stored.version)
         stored = yield from Load(whose.key)
-    yield from Save(_aside_key(whose), None, aside.version)
+    yield from Save(_aside_key(whose.key), None, aside.version)
     return stored
 
 
 @operation
-def _set_aside(whose: _Holder, fresh: OAuth2Tokens, replaced: OAuth2Tokens | None) -> Steps[None]:
+def _set_aside(key: str, fresh: OAuth2Tokens, replaced: OAuth2Tokens | None) -> Steps[None]:
     records = [fresh.to_bytes().decode(), None if replaced is None else replaced.to_bytes().decode()]
-    aside = yield from Load(_aside_key(whose))
+    aside = yield from Load(_aside_key(key))
     yield from Save(
-        _aside_key(whose), SecretBytes(json.dumps(records).encode()), None if aside is None else aside.version
+        _aside_key(key), SecretBytes(json.dumps(records).encode()), None if aside is None else aside.version
     )
 
 
@@ -273,8 +279,8 @@ def _read_aside(data: bytes) -> tuple[OAuth2Tokens, OAuth2Tokens | None]:
     )
 
 
-def _aside_key(whose: _Holder) -> str:
-    return f"mem:unsaved/{whose.key}"
+def _aside_key(key: str) -> str:
+    return f"mem:unsaved/{key}"
 
 
 # --- trouble ---------------------------------------------------------------------------------------------------------
@@ -287,6 +293,14 @@ class _Trouble(NamedTuple):
     what: str
     passes: bool
 
+    @staticmethod
+    def of(noted: Stored) -> _Trouble:
+        return _Trouble(*json.loads(noted.data))
+
+    def pauses(self, now: float) -> bool:
+        """Whether nobody should try again yet."""
+        return self.passes and 0 <= now - self.at < PAUSE_SECONDS
+
 
 @operation
 def _excused(whose: _Holder, held: OAuth2Tokens | None, error: SansauthError) -> Steps[OAuth2Tokens]:
@@ -298,12 +312,6 @@ def _excused(whose: _Holder, held: OAuth2Tokens | None, error: SansauthError) ->
     if trouble.passes and held is not None and whose.serves(held):
         return held
     raise error
-
-
-@operation
-def _last_trouble(whose: _Holder) -> Steps[_Trouble | None]:
-    noted = yield from Load(_trouble_key(whose))
-    return None if noted is None else _Trouble(*json.loads(noted.data))
 
 
 def _trouble_key(whose: _Holder) -> str:
@@ -342,9 +350,16 @@ def adopt(holder: OAuth2User | OAuth2Client, tokens: OAuth2Tokens, provider: Pro
 def _adopt(key: str, tokens: OAuth2Tokens) -> Steps[None]:
     for _ in range(RECOVERIES):
         stored = yield from Load(key)
-        with contextlib.suppress(Conflict):
-            yield from Save(key, tokens.to_bytes(), None if stored is None else stored.version)
-            return
+        try:
+            yield from _save_surely(key, tokens.to_bytes(), None if stored is None else stored.version)
+        except Conflict:
+            continue
+        except StoreError:
+            # A login that was just granted: the next call by this client finds it.
+            with contextlib.suppress(StoreError):
+                yield from _set_aside(key, tokens, None if stored is None else OAuth2Tokens.from_bytes(stored.data))
+            raise
+        return
     raise _restless(key)
 
 
@@ -362,6 +377,11 @@ def logout(holder: OAuth2User | OAuth2Client, *, provider: Provider, env: Env, r
 @operation
 def _logout(holder: OAuth2User | OAuth2Client, key: str, provider: Provider, env: Env, revoke: bool) -> Steps[None]:
     client = holder.client if isinstance(holder, OAuth2User) else holder
+    aside = yield from Load(_aside_key(key))
+    if aside is not None:
+        if revoke:
+            yield from revoke_tokens(client, _read_aside(aside.data)[0], provider=provider, env=env)
+        yield from Save(_aside_key(key), None, aside.version)
     for _ in range(RECOVERIES):
         stored = yield from Load(key)
         if stored is None:
