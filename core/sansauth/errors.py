@@ -432,7 +432,17 @@ class LoginRequired(SansauthError):
 
 
 class RenewalFailed(SansauthError):
-    """The tokens could not be renewed by whom this call waited for; nothing was sent for it. Try again later."""
+    """The tokens could not be renewed by whom this call waited for; nothing was sent for it.
+
+    `retryable`: whether what kept them from it may pass by itself.
+    """
+
+    def __init__(self, message: str, retryable: bool = True) -> None:
+        super().__init__(message, retryable)
+        self.retryable = retryable
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class LoginError(SansauthError):

@@ -7,7 +7,7 @@ import importlib
 import os
 import pickle
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -276,11 +276,11 @@ def test_rotate_leaves_what_it_cannot_read_does_the_rest_and_says_so() -> None:
 
 
 class Eventful(MemoryStore):
-    """Does what `at` says before the lease is asked for, or before a save."""
+    """Does what `at` says before the lease is asked for or given up, or before a save."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.at: dict[str, list[Callable[[], object]]] = {"acquire": [], "save": []}
+        self.at: dict[str, list[Callable[[], object]]] = {"acquire": [], "save": [], "release": []}
 
     def _event(self, name: str) -> None:
         if self.at[name]:
@@ -293,6 +293,10 @@ class Eventful(MemoryStore):
     def save(self, key: str, data: bytes | None, expected: int | None) -> int:
         self._event("save")
         return super().save(key, data, expected)
+
+    def release(self, key: str, owner: str) -> None:
+        self._event("release")
+        super().release(key, owner)
 
 
 @pytest.fixture
@@ -349,6 +353,46 @@ def test_rotate_gives_a_record_up_that_is_kept_busy(
     with pytest.raises(StoreError, match="'k' was kept busy"):
         EncryptedStore(eventful, [NEW, OLD]).rotate()
     assert held(EncryptedStore(eventful, OLD)) == CANARY
+
+
+def fail() -> None:
+    raise StoreError("a hiccup")
+
+
+@pytest.mark.parametrize("moment", ["acquire", "save"])
+def test_rotate_goes_on_after_a_failure_of_the_store_and_says_how_many_it_left(eventful: Eventful, moment: str) -> None:
+    old = EncryptedStore(eventful, OLD)
+    for number in range(5):
+        old.save(f"k{number}", CANARY, None)
+    store = EncryptedStore(eventful, [NEW, OLD])
+    eventful.at[moment] = [lambda: None, fail, lambda: None, fail]
+    with pytest.raises(StoreError, match=r"^2 records were not rewritten .*, 4 were; the first: .*'k0'.*a hiccup$"):
+        store.rotate()
+    assert store.rotate() == 2
+
+
+def test_a_lease_that_cannot_be_given_up_changes_nothing_of_what_rotate_did(eventful: Eventful, quick: None) -> None:
+    store = EncryptedStore(eventful, [NEW, OLD])
+    eventful.at["release"] = [fail]
+    assert store.rotate() == 1
+    assert held(EncryptedStore(eventful, NEW)) == CANARY
+    EncryptedStore(eventful, OTHER).save("unreadable", CANARY, None)
+    eventful.at["release"] = [fail]
+    with pytest.raises(StoreError, match=r"^1 records .*'unreadable' is encrypted under key"):
+        store.rotate()
+
+
+def test_rotate_says_what_it_did_when_the_records_cannot_be_listed_to_their_end(
+    eventful: Eventful, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def listed(prefix: str) -> Iterator[str]:
+        yield "k"
+        fail()
+
+    monkeypatch.setattr(eventful, "keys", listed)
+    store = EncryptedStore(eventful, [NEW, OLD])
+    with pytest.raises(StoreError, match=r"^0 records .*, 1 were; further records could not be listed: a hiccup$"):
+        store.rotate()
 
 
 # Keys

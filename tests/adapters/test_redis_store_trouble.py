@@ -16,10 +16,11 @@ import pytest
 
 from sansauth.effects import Stored
 from sansauth.errors import Conflict, StoreError
+from sansauth_io.conformance.waiting import at_once
 from sansauth_io.stores import LEASE_SECONDS
 
 from .conftest import Authority
-from .hostile_server import full_port
+from .hostile_server import HostileServer, full_port
 from .redis_serving import PATIENCE, RedisServer, new_prefix
 
 redis = pytest.importorskip("redis")
@@ -251,7 +252,7 @@ def test_a_save_that_a_paused_redis_does_later_is_done_once() -> None:
 def test_a_connection_that_died_unnoticed_costs_one_wait_and_no_error(server: RedisServer, store: Any) -> None:
     """As firewalls do it, that forget a connection nobody used for long."""
     version = store.save("k", b"1", None)
-    [connection] = store._client().connection_pool._available_connections
+    [connection] = store._client().connection_pool._connections
     one, other = socket.socketpair()
     with one, other:
         connection._sock._inner, kept = one, connection._sock._inner
@@ -308,6 +309,33 @@ def test_what_is_there_is_replaced_and_deleted_even_in_a_full_redis() -> None:
             assert store.load("k") is None
 
 
+@pytest.mark.parametrize(("failures", "kept"), [(1, b"2"), (2, b"1")])
+def test_a_server_that_refuses_memory_even_after_a_deletion_keeps_the_old_record(
+    server: RedisServer, store: Any, monkeypatch: pytest.MonkeyPatch, failures: int, kept: bytes
+) -> None:
+    """As a server that only speaks like Redis may."""
+    stub = f"""
+local real, left = redis, {failures}
+local redis = {{
+  call = real.call,
+  error_reply = real.error_reply,
+  pcall = function(name, ...)
+    if name ~= 'HSET' or left == 0 then return real.pcall(name, ...) end
+    left = left - 1
+    return {{err = "OOM command not allowed when used memory > 'maxmemory'."}}
+  end
+}}
+"""
+    version = store.save("k", b"1", None)
+    monkeypatch.setattr(stores, "_SAVE", stores._Script(stub + stores._SAVE.text))
+    if kept == b"1":
+        assert_fails(lambda: store.save("k", b"2", version), "it is full")
+        assert store.load("k") == Stored(b"1", version)
+    else:
+        store.save("k", b"2", version)
+    assert store.load("k").data == kept
+
+
 # --- foreign, or closed to us ----------------------------------------------------------------------------------------
 
 
@@ -334,9 +362,21 @@ def test_a_user_who_may_not(server: RedisServer) -> None:
             assert_fails(lambda: store.save("k", DATA, None), "access list")
 
 
+def test_a_user_who_may_not_write_loses_nothing(server: RedisServer, store: Any) -> None:
+    """A script is not rolled back."""
+    version = store.save("k", b"1", None)
+    server.tell("ACL", "SETUSER", "reader", "on", ">another", "~*", "+@all", "-hset")
+    with opened(f"redis://reader:another@127.0.0.1:{server.port}/0", prefix=store._prefix) as narrow:
+        assert_fails(lambda: narrow.save("k", DATA, version), "access list|not expected here")
+        assert_fails(lambda: narrow.save("new", DATA, None), "access list|not expected here")
+    with server.full(), opened(f"redis://reader:another@127.0.0.1:{server.port}/0", prefix=store._prefix) as narrow:
+        assert_fails(lambda: narrow.save("k", DATA, version), "access list|not expected here|full")
+    assert store.load("k") == Stored(b"1", version)
+
+
 def test_the_rights_that_the_documentation_names_are_enough(server: RedisServer) -> None:
     prefix = new_prefix()
-    rights = ("evalsha", "eval", "scan", "hget", "hmget", "hset", "exists", "del", "get", "set")
+    rights = ("evalsha", "eval", "scan", "hget", "hmget", "hset", "exists", "del", "persist", "get", "set")
     allowed = [f"+{name}" for name in rights]
     server.tell("ACL", "SETUSER", "enough", "on", ">another", f"~{prefix}*", "-@all", *allowed)
     with opened(f"redis://enough:another@127.0.0.1:{server.port}/0", prefix=prefix) as store:
@@ -385,6 +425,52 @@ def test_a_replica_is_read_and_not_written() -> None:
             assert store.load("k") == Stored(b"1", version)
             assert_fails(lambda: store.save("k", DATA, version), "replica that cannot be written to")
             assert_fails(lambda: store.acquire("k", "me", LEASE_SECONDS), "replica that cannot be written to")
+
+
+def test_a_failover_behind_a_name_is_followed_without_an_error() -> None:
+    """A proxy, or a name, that leads to another server from now on; the former primary lives on as a replica."""
+    with RedisServer() as former, RedisServer() as latter:
+        leads_to = [former.port]
+        with HostileServer(lambda peer: peer.forward(leads_to[0])) as name:
+            with opened(f"redis://127.0.0.1:{name.port}") as store:
+                at_once(5, lambda place: store.save(f"{place}", b"1", None))  # several connections
+                latter.tell("REPLICAOF", "NO", "ONE")
+                former.tell("REPLICAOF", "127.0.0.1", latter.port)
+                leads_to[0] = latter.port
+                for place in range(5):
+                    assert store.acquire(f"{place}", "me", LEASE_SECONDS)
+                    version = store.save(f"new {place}", b"2", None)
+                    store.save(f"new {place}", None, version)
+                assert sorted(store.keys("")) == []
+                assert latter.tell("DBSIZE") == 5
+
+
+def test_every_connection_of_before_a_failover_is_left(server: RedisServer, store: Any) -> None:
+    """One thread noticed; the others ask no former primary."""
+    at_once(5, lambda place: [store.load("k") for _ in range(20)])
+    pool = store._client().connection_pool
+    before = [connection._sock for connection in pool._connections]
+    pool.connection_kwargs["era"].number += 1
+    for connection in pool._connections:
+        connection.connect()  # as the pool does when it gives one away
+    assert all(connection._sock not in before for connection in pool._connections)
+    assert store.load("k") is None
+
+
+def test_more_threads_than_connections_wait(server: RedisServer) -> None:
+    with opened(f"{server.url}?max_connections=2", prefix=new_prefix()) as store:
+        store.save("k", b"1", None)
+        at_once(30, lambda place: [store.load("k") for _ in range(10)])
+        assert len(store._client().connection_pool._connections) <= 2
+
+
+def test_a_connection_that_is_never_free_is_waited_for_until_the_deadline(server: RedisServer) -> None:
+    with opened(f"{server.url}?max_connections=1", prefix=new_prefix()) as store:
+        pool = store._client().connection_pool
+        taken = pool.pool.get()
+        assert_fails(lambda: store.load("k"), "all connections were in use")
+        pool.pool.put(taken)
+        assert store.load("k") is None
 
 
 def http(peer: socket.socket) -> None:
@@ -437,12 +523,36 @@ def test_every_other_error_in_our_words(error: Exception, why: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "error",
+    [
+        ERRORS.ReadOnlyError("You can't write"),
+        ERRORS.BusyLoadingError("loading"),
+        ERRORS.MasterDownError("Link with MASTER is down"),
+        ERRORS.ClusterDownError("The cluster is down"),
+        ERRORS.ResponseError("ERR Error running script: @user_script:9: -READONLY You can't write"),  # Redis 6
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_a_former_primary_refused_is_asked_anew(error: Exception) -> None:
+    """Not as "again": a deletion that finds nothing is a conflict then, not its own."""
+    client, asked = redis.Redis(), list[object]()
+
+    def execute(*command: Any, **_: Any) -> Any:
+        asked.append(command[4])
+        raise error
+
+    client.execute_command = execute
+    with pytest.raises(StoreError):
+        RedisStore(client).save("k", None, 1)
+    assert asked == [b"0", b"0"]
+
+
+@pytest.mark.parametrize(
     ("error", "attempts"),
     [
         (ERRORS.ConnectionError("broke"), 2),
         (ERRORS.TimeoutError("late"), 2),
         (ERRORS.AuthenticationError("invalid"), 1),  # some servers lock a user out who tries too often
-        (ERRORS.BusyLoadingError("loading"), 1),
         (ERRORS.ResponseError("any"), 1),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),

@@ -29,6 +29,7 @@ from sansauth_io.conformance.processes import in_fork
 from sansauth_io.conformance.waiting import PATIENCE, at_once, until
 from sansauth_io.stores import LEASE_SECONDS, SQLiteStore, Store, _sqlite_file, sqlite
 
+FULL, EXTRA = 2, 3  # of `PRAGMA synchronous`
 NOBODY = 65534  # a user without rights, where the tests run as root, to whom no permission applies
 
 
@@ -195,6 +196,71 @@ def test_a_file_that_others_may_read_becomes_its_owners_alone(path: Path) -> Non
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize("ending", ["", "-wal", "-shm", "-journal"])
+def test_what_another_user_made_is_refused_and_left_as_it_is(
+    path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    SQLiteStore(path).save("k", b"1", None)
+    path.chmod(0o600)
+    theirs = Path(f"{path}{ending}")
+    theirs.touch()
+    theirs.chmod(0o666)
+    if os.geteuid() == 0:
+        os.chown(theirs, NOBODY, NOBODY)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: NOBODY)
+    before = contents(path.parent)
+    with pytest.raises(StoreError, match=r"belongs to another user .*give another path") as refused:
+        SQLiteStore(path).save("k2", b"secret", None)
+    assert str(theirs if os.geteuid() == 0 else path) in str(refused.value)
+    assert contents(path.parent) == before
+    assert stat.S_IMODE(theirs.stat().st_mode) == 0o666
+
+
+@pytest.mark.parametrize("ending", ["", "-wal"])
+def test_a_file_that_stays_open_to_others_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch, ending: str) -> None:
+    store = SQLiteStore(path)
+    store.save("k", b"1", None)
+    Path(f"{path}{ending}").chmod(0o640)
+    monkeypatch.setattr(os, "chmod", lambda *_: None)  # a disk without permissions
+    with pytest.raises(StoreError, match=r"other users may read or write .* disk that knows permissions"):
+        SQLiteStore(path).save("k2", b"secret", None)
+    monkeypatch.delattr(os, "geteuid")  # Windows, where permissions are shown that are none
+    assert load(SQLiteStore(path)) == b"1"
+    store.close()
+
+
+# What a power cut leaves
+
+
+def setting(store: SQLiteStore, name: str) -> object:
+    assert store._connection is not None
+    return store._connection.execute(f"PRAGMA {name}").fetchone()[0]
+
+
+def test_a_save_waits_for_the_disk(path: Path) -> None:
+    store = SQLiteStore(path)
+    store.save("k", b"1", None)
+    assert [setting(store, name) for name in ("journal_mode", "synchronous", "fullfsync")] == ["wal", FULL, 1]
+
+
+def test_without_a_log_a_save_waits_for_the_disk_and_for_the_end_of_its_journal(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = sqlite3.connect
+
+    def unshared(database: str, **settings: Any) -> sqlite3.Connection:
+        return connect(f"{database}&vfs=unix-dotfile", **settings)  # locks that allow no shared memory, and so no log
+
+    monkeypatch.setattr(sqlite3, "connect", unshared)
+    store = SQLiteStore(path)
+    version = store.save("k", b"1", None)
+    assert [setting(store, name) for name in ("journal_mode", "synchronous")] == ["delete", EXTRA]
+    version = store.save("k", b"2", version)
+    assert SQLiteStore(path).load("k") == Stored(b"2", version)
+    assert contents(path.parent).keys() == {path.name}
+
+
 # What is not ours, or broken
 
 
@@ -350,6 +416,10 @@ def unprivileged(job: Callable[[], object]) -> None:
     in_fork(run)
 
 
+def check(right: bool) -> None:
+    assert right
+
+
 def owned(path: Path, mode: int) -> None:
     if os.geteuid() == 0:
         os.chown(path, NOBODY, NOBODY)
@@ -374,7 +444,7 @@ def test_a_file_that_may_only_be_read_is_said_to_be(open_directory: Path) -> Non
     unprivileged(use)
     path.chmod(0o600)
     unprivileged(lambda: SQLiteStore(path).save("k", b"2", version))
-    assert load(SQLiteStore(path)) == b"2"
+    unprivileged(lambda: check(load(SQLiteStore(path)) == b"2"))
 
 
 def test_a_directory_that_cannot_be_written_is_said_to_be(open_directory: Path) -> None:
@@ -398,7 +468,7 @@ def test_a_directory_that_cannot_be_written_is_said_to_be(open_directory: Path) 
 
     unprivileged(use)
     inside.chmod(0o700)
-    assert load(SQLiteStore(path)) == b"1"
+    unprivileged(lambda: check(load(SQLiteStore(path)) == b"1"))
 
 
 def test_a_full_disk_loses_nothing_and_is_recovered_from(path: Path) -> None:
@@ -600,6 +670,70 @@ def test_threads_that_fork_at_once_do_not_wait_for_each_other_for_ever(tmp_path:
     at_once(3, fork)
 
 
+MAKING = """
+import os, sys, threading
+from sansauth_io.stores import SQLiteStore
+sys.setswitchinterval(1e-6)
+failures = []
+sys.unraisablehook = failures.append
+done, kept = threading.Event(), []
+def make():
+    while not done.is_set():
+        kept.append(SQLiteStore(sys.argv[1]))
+        if len(kept) > 500:
+            kept.clear()
+makers = [threading.Thread(target=make) for _ in range(2)]
+for maker in makers:
+    maker.start()
+for _ in range(40):
+    child = os.fork()
+    if not child:
+        os._exit(len(failures) > 0)
+    failures.extend([None] * (os.waitpid(child, 0)[1] != 0))
+done.set()
+for maker in makers:
+    maker.join()
+assert not failures, failures
+"""
+
+
+def test_a_fork_while_other_threads_make_stores_is_none_the_worse(path: Path) -> None:
+    done = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", MAKING, str(path)]
+    subprocess.run(done, env=uncovered(), check=True, timeout=PATIENCE)
+
+
+def test_no_store_is_made_during_a_fork(path: Path) -> None:
+    """It could open its file there, and the child would have the connection."""
+    made = threading.Event()
+
+    def make() -> None:
+        SQLiteStore(path)
+        made.set()
+
+    sqlite._before_fork()
+    making = threading.Thread(target=make)
+    making.start()
+    assert not made.wait(0.1)
+    sqlite._after_fork_in_parent()
+    assert made.wait(PATIENCE)
+    making.join()
+
+
+def test_an_interrupt_while_a_fork_waits_for_a_store_holds_up_nobody(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stores = [SQLiteStore(path) for _ in range(3)]
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stores[1], "_before_fork", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sqlite._before_fork()
+    sqlite._after_fork_in_parent()
+    assert at_once(3, lambda place: stores[place].load("k")) == [None] * 3
+
+
 def test_a_forgotten_store_is_closed(path: Path) -> None:
     store = SQLiteStore(path)
     store.save("k", b"1", None)
@@ -624,7 +758,8 @@ import sys, tempfile
 from pathlib import Path
 from benchmarks.stores import ANY_LOADED, measure
 from sansauth_io.stores import SQLiteStore
-with tempfile.TemporaryDirectory() as directory:
+memory = Path("/dev/shm")  # where a save need not wait for a disk, which would hide what else it takes
+with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as directory:
     measured = measure(lambda count: SQLiteStore(Path(directory, str(count))), seconds=0.5)
 print(max(seconds / took[1] for name, took in measured.items() if name != ANY_LOADED for seconds in took.values()))
 """

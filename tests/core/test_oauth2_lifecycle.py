@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import pickle
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -239,8 +240,13 @@ class TestFailures:
         if tokens is DUE and answer is not MISSING:
             assert run(script, env=env) == DUE
         else:
-            with pytest.raises(errors.RenewalFailed, match=r"account 'alice' could not be renewed: (Service|Bad|Miss)"):
+            with pytest.raises(
+                errors.RenewalFailed, match=r"account 'alice' could not be renewed: (Service|Bad|Miss)"
+            ) as caught:
                 run(script, env=env)
+            assert caught.value.retryable == (answer is not MISSING)
+            again = pickle.loads(pickle.dumps(caught.value))
+            assert (str(again), again.retryable) == (str(caught.value), caught.value.retryable)
         assert len(script.sent) == 1
 
     def test_a_rejected_token_does_not_live(self) -> None:

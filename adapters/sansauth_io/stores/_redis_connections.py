@@ -15,16 +15,19 @@ import ssl
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from queue import LifoQueue
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from redis.backoff import NoBackoff
-from redis.connection import Connection, ConnectionPool
+from redis.connection import BlockingConnectionPool, Connection, ConnectionPool
 from redis.credentials import UsernamePasswordCredentialProvider
+from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from sansauth.errors import InvalidParameter
 from sansauth.secret import Secret
+from sansauth_io.stores._redis_trouble import is_elsewhere
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -33,6 +36,9 @@ __all__ = ["CONNECT_SECONDS", "READ_SECONDS", "Server", "bounded", "pool_of", "r
 
 CONNECT_SECONDS = 2.0  # to one address, and for the TLS handshake: one lost packet (1 s) is borne
 READ_SECONDS = 2.0  # of silence, until the next piece of an answer
+WAIT_SECONDS = 60  # for a free connection; the deadline is shorter
+MOST_CONNECTIONS = 65_535  # there are no more ports to connect from
+CONNECTIONS = 100  # of a process, unless the URL says otherwise
 PORT = 6379
 
 "".encode("idna")  # imports the codec, as getaddrinfo does when it is first used: a fork meanwhile would wait for that
@@ -139,28 +145,68 @@ def _opened(
         raise
 
 
+@dataclass(slots=True)
+class _Era:
+    """Connections of an earlier era are not used again: after a failover, the name leads to another server."""
+
+    number: int = 0
+
+
 class _BoundedConnection(Connection):
     """redis-py's connection, on a socket that we opened. `_connect` is where every release of it opens its own."""
 
-    def __init__(self, server: Server, **settings: Any) -> None:
+    def __init__(self, server: Server, era: _Era, **settings: Any) -> None:
         init = cast("Callable[..., None]", super().__init__)  # pyright: ignore[reportUnknownMemberType]  # redis-py's
         init(host=server.path or server.host, port=server.port, **settings)
         self._server = server
+        self._era = era
+        self._since = era.number
+
+    def connect(self, *rest: Any, **settings: Any) -> None:
+        # The pool calls it whenever it gives the connection away: only then does nobody else use it.
+        if self._since != self._era.number:
+            _untyped(self, "disconnect")()
+        _untyped(super(), "connect")(*rest, **settings)
 
     def _connect(self) -> Any:
+        self._since = self._era.number
         return _BoundedSocket(self._server.connect())
+
+    def read_response(self, *rest: Any, **settings: Any) -> Any:
+        try:
+            return _untyped(super(), "read_response")(*rest, **settings)
+        except RedisError as error:
+            if is_elsewhere(error) and self._since == self._era.number:
+                self._era.number += 1
+            raise
+
+
+def _untyped(owner: object, method: str) -> Callable[..., Any]:
+    return cast("Callable[..., Any]", getattr(owner, method))  # redis-py's, partly without types
+
+
+class _BoundedQueue(LifoQueue[Any]):
+    """Free connections, waited for until the deadline."""
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        return super().get(block, None if timeout is None else _left(timeout))
 
 
 def pool_of(server: Server, settings: dict[str, Any]) -> ConnectionPool:
     """A pool of connections to `server`, with further settings of redis-py's. It opens none yet."""
-    return ConnectionPool(
+    pool = cast("Callable[..., ConnectionPool]", BlockingConnectionPool)
+    return pool(
+        max_connections=settings.get("max_connections", CONNECTIONS),
+        timeout=WAIT_SECONDS,
+        queue_class=_BoundedQueue,
         connection_class=_BoundedConnection,
+        era=_Era(),
         server=server,
         db=server.database,
         socket_timeout=READ_SECONDS,
         protocol=2,  # no further round trip to agree on it
         retry=Retry(NoBackoff(), 0),  # once more, if at all, is for whoever knows the deadline
-        **settings,
+        **{name: value for name, value in settings.items() if name != "max_connections"},
     )
 
 
@@ -224,6 +270,8 @@ def _problem(parts: SplitResult, query: dict[str, str]) -> str | None:
 def _read(parts: SplitResult, query: dict[str, str]) -> tuple[Server, dict[str, Any]]:
     unix = parts.scheme == "unix"
     numbers: dict[str, int] = {name: int(query.pop(name)) for name in ("db", "max_connections") if name in query}
+    if not 0 < numbers.get("max_connections", CONNECTIONS) <= MOST_CONNECTIONS:
+        raise InvalidParameter(f"max_connections is 1 to {MOST_CONNECTIONS}")
     database = numbers.pop("db", 0 if unix else int(parts.path[1:] or 0))
     tls = {name: query.pop(name) for name in _TLS_SETTINGS & query.keys()}
     credentials = {"username": unquote(parts.username or ""), "password": unquote(parts.password or "")}

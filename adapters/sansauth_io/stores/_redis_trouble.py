@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import queue
 import re
 import socket
 import ssl
 
 import redis.exceptions as failures
 
-__all__ = ["ERRORS", "may_pass", "reason"]
+__all__ = ["ERRORS", "is_elsewhere", "may_pass", "reason"]
 
 _TROUBLE = {
     "OOM": "it is full (maxmemory), and nothing was written; give it more memory, and see its maxmemory-policy",
@@ -32,10 +33,13 @@ _CODE_OF_CLASS: dict[type[Exception], str] = {  # redis-py takes the code out of
     failures.AuthenticationError: "WRONGPASS",
     failures.NoPermissionError: "NOPERM",
     failures.BusyLoadingError: "LOADING",
+    failures.MasterDownError: "MASTERDOWN",
     failures.ClusterDownError: "CLUSTERDOWN",
     failures.MovedError: "MOVED",
 }
+_ELSEWHERE = {"READONLY", "MASTERDOWN", "LOADING", "CLUSTERDOWN"}
 _UNREACHED: dict[type[Exception], str] = {
+    queue.Empty: "all connections were in use for too long; see max_connections, and how fast it answers",
     ConnectionRefusedError: "it refused the connection; is it running?",
     FileNotFoundError: "there is no such socket; is it running?",
     PermissionError: "this user may not use its socket",
@@ -48,19 +52,23 @@ ERRORS = (failures.RedisError, failures.RedisClusterException, failures.ChildDea
 
 
 def may_pass(error: Exception) -> bool:
-    """Whether it may be the connection alone: one that broke while nobody looked."""
-    lasting = (failures.AuthenticationError, failures.BusyLoadingError)
-    return isinstance(error, failures.ConnectionError | failures.TimeoutError) and not isinstance(error, lasting)
+    """Whether it may be the connection alone: one that broke while nobody looked, or leads to a former primary."""
+    if is_elsewhere(error):
+        return True
+    broken = isinstance(error, failures.ConnectionError | failures.TimeoutError)
+    return broken and not isinstance(error, failures.AuthenticationError)
+
+
+def is_elsewhere(error: Exception) -> bool:
+    """Whether a server did nothing because it is not, or not yet, the one to ask: after a failover, another is."""
+    return _code(error) in _ELSEWHERE
 
 
 def reason(error: Exception) -> str:
     """What happened and what to do; nothing of the error's own text."""
-    for kind in type(error).__mro__:
-        if kind in _CODE_OF_CLASS:
-            return _TROUBLE[_CODE_OF_CLASS[kind]]
-    code = _CODE.search(str(error)) if isinstance(error, failures.ResponseError) else None
+    code = _code(error)
     if code is not None:
-        return _TROUBLE[code[1]]
+        return _TROUBLE[code]
     if isinstance(error, failures.TimeoutError):
         return "no answer came in time"
     if isinstance(error, UnicodeError):
@@ -76,3 +84,12 @@ def reason(error: Exception) -> str:
     if isinstance(error, failures.ConnectionError | OSError):
         return "the connection failed, or broke before an answer came"
     return f"what it answered was not understood ({type(error).__name__}); is it a Redis?"
+
+
+def _code(error: Exception) -> str | None:
+    """The first word of the answer that this error was: inside a script, Redis 6 puts it further back."""
+    for kind in type(error).__mro__:
+        if kind in _CODE_OF_CLASS:
+            return _CODE_OF_CLASS[kind]
+    found = _CODE.search(str(error)) if isinstance(error, failures.ResponseError) else None
+    return found and found[1]

@@ -70,18 +70,24 @@ def trouble(path: Path, error: sqlite3.Error) -> StoreError:
 def open_file(path: Path) -> sqlite3.Connection:
     """A connection to the file, which is made, or brought to the present form, where that is needed."""
     _make(path)
+    _check_owners(path)
     _make_alike(path)
     # No waiting inside SQLite: the store waits. `mode=rw`: SQLite makes no file, it would be readable by others.
     connection = sqlite3.connect(
         f"{path.as_uri()}?mode=rw", uri=True, timeout=0, isolation_level=None, check_same_thread=False
     )
     try:
+        # A save that a power cut undoes is a refresh token that was spent, and so a login that is lost.
+        connection.execute("PRAGMA synchronous = EXTRA")
+        connection.execute("PRAGMA fullfsync = ON")  # macOS flushes the disk's own cache only when told to
         if _migrated(connection, path) < len(_MIGRATIONS):
             alone(lambda connection: _migrate(connection, path))(connection)
-        connection.execute("PRAGMA journal_mode = WAL").fetchone()
-        connection.execute("PRAGMA synchronous = NORMAL")
+        [journal] = cast("tuple[str]", connection.execute("PRAGMA journal_mode = WAL").fetchone())
+        if journal == "wal":
+            connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         connection.execute("PRAGMA secure_delete = ON").fetchone()
+        _check_owners(path)  # again: in a directory of everybody's a link may have been turned meanwhile
         _make_private(path)
     except BaseException:
         connection.close()
@@ -104,25 +110,52 @@ def _make(path: Path) -> None:
         ) from None
 
 
+def _check_owners(path: Path) -> None:
+    """Refuse what another user owns, who can read and change it whatever its permissions say."""
+    if not hasattr(os, "geteuid"):  # Windows, where a file has no such owner
+        return
+    for name in _files(path):
+        with contextlib.suppress(OSError):  # not there; or SQLite will say
+            owner = os.stat(name).st_uid
+            if owner != os.geteuid():
+                raise StoreError(
+                    f"{name} belongs to another user (id {owner}, this one has {os.geteuid()}) and was left as it is; "
+                    "use the token store as its owner, remove the file if it is none of yours, or give another path"
+                )
+
+
 def _make_alike(path: Path) -> None:
     """Give what is beside the file the file's permissions; it has those of before when the file's were mended."""
     with contextlib.suppress(OSError):
         mode = stat.S_IMODE(os.stat(path).st_mode)
-        for name in _beside(path):
-            if stat.S_IMODE(os.stat(name).st_mode) != mode:
-                os.chmod(name, mode)
+        for name in _files(path)[1:]:
+            with contextlib.suppress(FileNotFoundError):
+                if stat.S_IMODE(os.stat(name).st_mode) != mode:
+                    os.chmod(name, mode)
 
 
 def _make_private(path: Path) -> None:
     """A file may come from elsewhere, with what it was copied with."""
-    with contextlib.suppress(OSError):  # not ours to change, or a disk without permissions
-        if os.stat(path).st_mode & 0o077:
-            for name in (path, *_beside(path)):
+    for name in _files(path):
+        if _is_open(name):
+            with contextlib.suppress(OSError):
                 os.chmod(name, 0o600)
+            if _is_open(name) and hasattr(os, "geteuid"):  # Windows shows permissions that it does not have
+                raise StoreError(
+                    f"other users may read or write {name}, and that cannot be changed; put the token store on a disk "
+                    "that knows permissions, or give another path"
+                )
 
 
-def _beside(path: Path) -> tuple[str, str]:
-    return f"{path}-wal", f"{path}-shm"
+def _is_open(name: str) -> bool:
+    with contextlib.suppress(OSError):  # not there
+        return bool(os.stat(name).st_mode & 0o077)
+    return False
+
+
+def _files(path: Path) -> tuple[str, ...]:
+    """The file, and what SQLite keeps beside it."""
+    return (str(path), *(f"{path}{ending}" for ending in ("-wal", "-shm", "-journal")))
 
 
 def _migrated(connection: sqlite3.Connection, path: Path) -> int:

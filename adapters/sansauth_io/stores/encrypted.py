@@ -10,6 +10,7 @@ and leases are not hidden.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -135,19 +136,25 @@ class EncryptedStore:
     def rotate(self) -> int:
         """Rewrite every record that is not under the first key; how many that were.
 
-        Each is rewritten under its lease, so that no refresh is disturbed. Records that cannot be read, or that others
-        kept busy for more than a minute, are left as they are; `StoreError` at the end says how many, and the first.
+        Each is rewritten under its lease, so that no refresh is disturbed. Records that cannot be read, at which the
+        wrapped store failed, or that others kept busy for more than a minute, are left as they are; `StoreError` at the
+        end says how many, and the first.
         """
-        rewritten, left = 0, list[str]()
-        for key in self._store.keys(""):
-            outcome = self._rewrite(key)
-            if isinstance(outcome, _Unreadable):
-                left.append(outcome.reason)
-            else:
-                rewritten += outcome
-        if left:
+        rewritten, left, unlisted = 0, list[str](), ""
+        keys = self._store.keys("")
+        try:
+            for key in keys:
+                outcome = self._try_to_rewrite(key)
+                if isinstance(outcome, _Unreadable):
+                    left.append(outcome.reason)
+                else:
+                    rewritten += outcome
+        except StoreError as error:
+            unlisted = f"; further records could not be listed: {error}"
+        if left or unlisted:
+            first = f"; the first: {left[0]}" if left else ""
             raise StoreError(
-                f"{len(left)} records were not rewritten under the first key, {rewritten} were; the first: {left[0]}"
+                f"{len(left)} records were not rewritten under the first key, {rewritten} were{first}{unlisted}"
             )
         return rewritten
 
@@ -186,6 +193,12 @@ class EncryptedStore:
         except InvalidTag:
             return _Unreadable.damaged(key)
 
+    def _try_to_rewrite(self, key: str) -> bool | _Unreadable:
+        try:
+            return self._rewrite(key)
+        except StoreError as error:
+            return _Unreadable(f"the record {key!r} could not be rewritten: {error}")
+
     def _rewrite(self, key: str) -> bool | _Unreadable:
         """Whether it was rewritten; False: there was no need any more."""
         owner = secrets.token_hex(16)
@@ -201,7 +214,8 @@ class EncryptedStore:
             except Conflict:
                 pass  # saved by somebody who did not hold the lease: look again
             finally:
-                self._store.release(key, owner)
+                with contextlib.suppress(StoreError):  # it ends by itself, and what was done stays done
+                    self._store.release(key, owner)
         return False
 
     def _is_current(self, key: str) -> bool:

@@ -36,7 +36,7 @@ except ModuleNotFoundError:
     raise ModuleNotFoundError("RedisStore needs redis: pip install 'sansauth[redis]'", name="redis") from None
 
 from sansauth_io.stores._redis_connections import bounded, pool_of, read_url
-from sansauth_io.stores._redis_trouble import ERRORS, may_pass, reason
+from sansauth_io.stores._redis_trouble import ERRORS, is_elsewhere, may_pass, reason
 
 if TYPE_CHECKING:
     from redis.cluster import ClusterNode
@@ -81,9 +81,10 @@ _LOAD = _Script("return redis.call('HMGET', KEYS[1], 'version', 'data')")
 
 # ARGV: the version that is expected, or nothing; the new version; then the data, unless the record is deleted.
 #
-# The version is chosen by who saves. So a save whose answer was lost can be asked again: it finds itself. A replaced
-# record is deleted first, because a script whose first write frees memory may go on to write in a Redis that is full
-# (`maxmemory`): the new refresh token of a login must not be lost because others filled the memory meanwhile.
+# The version is chosen by who saves. So a save whose answer was lost can be asked again: it finds itself. A script is
+# not rolled back, so a record is replaced in place: whatever is refused, the old one is still there. Only in a Redis
+# that is full (`maxmemory`) it is deleted first, because a script whose first write frees memory may go on to write:
+# the new refresh token of a login must not be lost because others filled the memory meanwhile.
 _SAVE = _Script("""
 local current = redis.call('HGET', KEYS[1], 'version')
 if current == ARGV[3] then return 1 end
@@ -92,8 +93,23 @@ if not current then
   if #ARGV == 3 and ARGV[1] == '1' then return 1 end
 end
 if (current or '') ~= ARGV[2] then return 0 end
-if current then redis.call('DEL', KEYS[1]) end
-if #ARGV == 4 then redis.call('HSET', KEYS[1], 'version', ARGV[3], 'data', ARGV[4]) end
+if #ARGV == 3 then
+  if current then redis.call('DEL', KEYS[1]) end
+  return 1
+end
+local function refusal(version, data)
+  local answer = redis.pcall('HSET', KEYS[1], 'version', version, 'data', data)
+  return type(answer) == 'table' and answer.err and answer
+end
+local refused = refusal(ARGV[3], ARGV[4])
+local old = refused and current and string.find(refused.err, 'OOM', 1, true) and redis.call('HGET', KEYS[1], 'data')
+if old then
+  redis.call('DEL', KEYS[1])
+  refused = refusal(ARGV[3], ARGV[4])
+  if refused then refusal(current, old) end
+end
+if refused then return refused end
+redis.pcall('PERSIST', KEYS[1])
 return 1
 """)
 
@@ -255,8 +271,9 @@ class RedisStore:
             except ERRORS as error:
                 if not may_pass(error) or time.monotonic() - began > AGAIN_SECONDS:
                     return self._trouble(error)
+                unanswered = not is_elsewhere(error)
             try:
-                return work(True)
+                return work(unanswered)
             except ERRORS as error:
                 return self._trouble(error)
 
@@ -265,12 +282,21 @@ class RedisStore:
         return StoreError(f"{self._place}: {reason(error)}")
 
     def _lose(self, key: str, owner: str) -> None:
-        self._lost.setdefault(key, deque(maxlen=_REMEMBERED)).append(owner.encode())
+        lost = self._lost.get(key) or deque[bytes](maxlen=_REMEMBERED)
+        lost.append(owner.encode())
+        self._lost[key] = lost  # again: another thread may have dropped it as empty
 
     def _find(self, key: str, holders: list[bytes]) -> None:
+        lost = self._lost.get(key)
+        if lost is None:
+            return
         for holder in holders:
             with contextlib.suppress(ValueError):  # another thread was faster
-                self._lost[key].remove(holder)
+                lost.remove(holder)
+        if not lost:
+            self._lost.pop(key, None)
+        if lost:  # by another thread, meanwhile
+            self._lost.setdefault(key, lost)
 
 
 def _done(answer: T | StoreError) -> T:

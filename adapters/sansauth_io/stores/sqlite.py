@@ -4,10 +4,11 @@
 
     store = SQLiteStore()  # in the user's data directory; or SQLiteStore("tokens.sqlite3")
 
-- The file and what SQLite keeps beside it (`-wal`, `-shm`) are readable by their owner alone. Nothing is opened or made
-  before the store is first used.
-- A save that has returned outlives the process, however that ends. A power cut or a crash of the operating system may
-  undo the saves of the last seconds, as with any file that was not flushed; it does not damage the file.
+- The file and what SQLite keeps beside it (`-wal`, `-shm`) are readable by their owner alone; what belongs to another
+  user, or cannot be closed to others, is refused. Nothing is opened or made before the store is first used.
+- A save that has returned is on the disk: it outlives the process, a crash of the operating system and a power cut, as
+  far as the disk tells the truth about what it has written. Where SQLite cannot have its log (`-wal`), it keeps a
+  journal (`-journal`), as safe; readers and writers then wait for each other.
 - What is deleted or replaced is overwritten with zeros, at the latest when the last process closes the file.
 - Leases are timed by the monotonic clock, which all processes of one boot share: setting the clock neither ends nor
   prolongs one. After a reboot a lease of the time before may appear to last, but no longer than it was taken for.
@@ -66,7 +67,8 @@ class SQLiteStore:
         self._connection: sqlite3.Connection | None = None
         self._closing: Callable[[], object] = _nothing
         self._closed = False
-        _ALL.add(self)
+        with _making:
+            _ALL.add(self)
 
     @property
     def path(self) -> Path:
@@ -224,25 +226,32 @@ def _texts(connection: sqlite3.Connection, statement: str, start: str) -> list[s
 
 
 _ALL: weakref.WeakSet[SQLiteStore] = weakref.WeakSet()
-_FORKING = threading.local()  # several threads may fork at once
+_making = threading.RLock()  # held during a fork, too: a store that is made meanwhile could open a connection
+_FORKING = threading.local()
 
 
 def _before_fork() -> None:
-    _FORKING.stores = sorted(_ALL, key=id)  # in one order, or two forking threads would wait for each other
-    for store in _FORKING.stores:
+    # Each as soon as it is held: an interrupt while one waits for the next must not leave it held for ever.
+    _FORKING.ends = ends = list[Callable[[], object]]()
+    _making.acquire()
+    ends.append(_making.release)
+    for store in list(_ALL):
         store._before_fork()  # pyright: ignore[reportPrivateUsage]  # of this module
+        ends.append(store._after_fork_in_parent)  # pyright: ignore[reportPrivateUsage]
 
 
 def _after_fork_in_parent() -> None:
-    for store in _FORKING.stores:
-        store._after_fork_in_parent()
-    del _FORKING.stores
+    for end in reversed(_FORKING.ends):
+        end()
+    del _FORKING.ends
 
 
 def _after_fork_in_child() -> None:
-    for store in _FORKING.stores:
-        store._after_fork_in_child()
-    del _FORKING.stores
+    global _making
+    _making = threading.RLock()
+    for store in list(_ALL):  # also those that were not reached before the fork
+        store._after_fork_in_child()  # pyright: ignore[reportPrivateUsage]
+    _FORKING.__dict__.clear()
 
 
 if hasattr(os, "register_at_fork"):

@@ -146,7 +146,7 @@ def _renew(whose: _Holder, noted: Stored | None) -> Steps[OAuth2Tokens]:
         trouble = _Trouble.of(latest)
         if trouble.passes and held is not None and whose.serves(held):
             return held
-        raise RenewalFailed(f"the tokens of {whose.whose} could not be renewed: {trouble.what}")
+        raise RenewalFailed(f"the tokens of {whose.whose} could not be renewed: {trouble.what}", trouble.passes)
     for _ in range(RECOVERIES):
         try:
             fresh = yield from _traded(whose, held)
