@@ -719,6 +719,10 @@ def test_no_store_is_made_during_a_fork(path: Path) -> None:
     making.join()
 
 
+def test_any_thread_of_a_fork_can_make_a_store(path: Path) -> None:
+    in_fork(lambda: at_once(2, lambda _: check(SQLiteStore(path).load("k") is None)))
+
+
 def test_an_interrupt_while_a_fork_waits_for_a_store_holds_up_nobody(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

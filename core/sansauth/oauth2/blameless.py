@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+from typing import cast
 
 from sansauth.challenge import read_challenge
 from sansauth.effects import Exclusive, Load, Save, Steps, operation
@@ -35,7 +36,7 @@ def is_blameless(
     noted = yield from Load(_key(holder, provider))
     if noted is None:
         return False
-    digest, at = json.loads(noted.data)
+    digest, at = cast("tuple[str, float]", json.loads(noted.data))
     return digest == _digest(access_token) and 0 <= env.clock() - at < BLAMELESS_SECONDS
 
 
