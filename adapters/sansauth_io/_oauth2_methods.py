@@ -10,7 +10,7 @@ from sansauth.effects import Steps, operation
 from sansauth.encoding import Params
 from sansauth.errors import WrongIdentity
 from sansauth.identity import OAuth2Client, OAuth2User
-from sansauth.oauth2.lifecycle import adopt, logout
+from sansauth.oauth2.accounts import adopt, logout
 from sansauth.oauth2.login import begin_login, finish_login
 from sansauth.tokens import OAuth2Tokens
 from sansauth_io._arguments import required

@@ -26,9 +26,10 @@ from sansauth.errors import (
     WrongIssuer,
 )
 from sansauth.identity import OAuth2Client, OAuth2User
+from sansauth.oauth2.accounts import adopt
 from sansauth.oauth2.grants import client_credentials, exchange_code, exchange_token, refresh, require_scopes
 from sansauth.oauth2.introspection import Introspection, introspect
-from sansauth.oauth2.lifecycle import adopt, oauth2_tokens
+from sansauth.oauth2.lifecycle import oauth2_tokens
 from sansauth.oauth2.login import begin_login, finish_login, parse_callback
 from sansauth.oauth2.revocation import revoke, revoke_tokens
 from sansauth.provider import Endpoints, Quirks

@@ -431,18 +431,18 @@ def test_a_failover_behind_a_name_is_followed_without_an_error() -> None:
     """A proxy, or a name, that leads to another server from now on; the former primary lives on as a replica."""
     with RedisServer() as former, RedisServer() as latter:
         leads_to = [former.port]
-        with HostileServer(lambda peer: peer.forward(leads_to[0])) as name:
-            with opened(f"redis://127.0.0.1:{name.port}") as store:
-                at_once(5, lambda place: store.save(f"{place}", b"1", None))  # several connections
-                latter.tell("REPLICAOF", "NO", "ONE")
-                former.tell("REPLICAOF", "127.0.0.1", latter.port)
-                leads_to[0] = latter.port
-                for place in range(5):
-                    assert store.acquire(f"{place}", "me", LEASE_SECONDS)
-                    version = store.save(f"new {place}", b"2", None)
-                    store.save(f"new {place}", None, version)
-                assert sorted(store.keys("")) == []
-                assert latter.tell("DBSIZE") == 5
+        forwarder = HostileServer(lambda peer: peer.forward(leads_to[0]))
+        with forwarder as name, opened(f"redis://127.0.0.1:{name.port}") as store:
+            at_once(5, lambda place: store.save(f"{place}", b"1", None))  # several connections
+            latter.tell("REPLICAOF", "NO", "ONE")
+            former.tell("REPLICAOF", "127.0.0.1", latter.port)
+            leads_to[0] = latter.port
+            for place in range(5):
+                assert store.acquire(f"{place}", "me", LEASE_SECONDS)
+                version = store.save(f"new {place}", b"2", None)
+                store.save(f"new {place}", None, version)
+            assert sorted(store.keys("")) == []
+            assert latter.tell("DBSIZE") == 5
 
 
 def test_every_connection_of_before_a_failover_is_left(server: RedisServer, store: Any) -> None:

@@ -9,9 +9,10 @@ from dataclasses import replace
 
 import pytest
 
-from sansauth import Env, Provider, Response, Stored, errors
+from sansauth import Env, Exclusive, Flow, Provider, Response, Stored, errors
 from sansauth.identity import OAuth2Client, OAuth2User
-from sansauth.oauth2.lifecycle import PAUSE_SECONDS, adopt, is_dead_refresh, logout, oauth2_tokens
+from sansauth.oauth2.accounts import adopt, logout
+from sansauth.oauth2.lifecycle import PAUSE_SECONDS, is_dead_refresh, oauth2_tokens
 from sansauth.provider import Endpoints, Quirks
 from sansauth.refusal import read_refusal
 from sansauth.tokens import OAuth2Tokens, oauth2_tokens_key
@@ -409,13 +410,35 @@ class TestAStoreThatFails:
         assert run(script) == FRESH
         assert tokens_of(script) == FRESH
 
-    def test_and_memory_that_fails_does_not_hide_it(self) -> None:
-        class Forgetful(Script):
-            def save(self, key: str, data: bytes | None, expected: int | None) -> int:
-                raise errors.StoreError("memory" if key.startswith("mem:") else "down")
+    def test_who_is_cancelled_while_others_hold_the_key_does_not_lose_a_login(self) -> None:
+        script = Script()
+        flow = Flow(adopt(USER, FRESH, X))
+        while not isinstance(flow.effect, Exclusive):
+            flow.resume(script._perform(flow, 0))
+        flow.close()
+        assert KEY not in script.records
+        assert run(script) == FRESH
 
-        with pytest.raises(errors.StoreError, match="down"):
-            Forgetful().run(adopt(USER, FRESH, X))
+    def test_it_does_not_take_the_place_of_a_later_login(self) -> None:
+        script = Script(records={}, troubles=[errors.StoreError("down")] * 2)
+        with pytest.raises(errors.StoreError):
+            script.run(adopt(USER, replace(FRESH, access_token="earlier", issued_at=1.0), X))
+        script.save(KEY, ENDED.to_bytes(), None)
+        script.answers = [issued()]
+        assert run(script).access_token == "new"
+
+    def test_what_another_set_aside_meanwhile_stays(self) -> None:
+        theirs = replace(FRESH, access_token="theirs")
+
+        def another_adopts(script: Script) -> None:
+            script.while_waiting = lambda script: None
+            script.troubles = [errors.StoreError("down")] * 2
+            with contextlib.suppress(errors.StoreError):
+                script.run(adopt(USER, theirs, X))
+
+        script = Script(while_waiting=another_adopts)
+        script.run(adopt(USER, FRESH, X))
+        assert any(key.startswith("mem:unsaved") for key in script.records)
 
     @pytest.mark.parametrize("theirs", [FRESH, None])
     def test_what_waits_in_memory_yields_to_what_is_newer(self, theirs: OAuth2Tokens | None) -> None:
@@ -505,7 +528,8 @@ def test_tokens_obtained_elsewhere_are_adopted_and_replace_what_is_there() -> No
     script.run(adopt(USER, DUE, X))
     script.run(adopt(USER, FRESH, X))
     assert tokens_of(script) == FRESH
-    assert script.log == ["Exclusive", "  Load", "  Save"] * 2
+    assert script.log == ["Load", "Save", "Exclusive", "  Load", "  Save", "  Load", "  Save"] * 2
+    assert list(script.records) == [KEY]
 
 
 def test_what_is_no_access_token_is_not_adopted() -> None:

@@ -17,9 +17,10 @@ import pytest
 from sansauth import AwaitingUser, Env, Provider, Response, Secret, Stored, errors
 from sansauth.effects import Operation
 from sansauth.identity import ClientAuth, OAuth2Client, OAuth2User
+from sansauth.oauth2.accounts import adopt
 from sansauth.oauth2.grants import client_credentials, exchange_code, refresh, require_scopes
 from sansauth.oauth2.introspection import introspect
-from sansauth.oauth2.lifecycle import adopt, oauth2_tokens
+from sansauth.oauth2.lifecycle import oauth2_tokens
 from sansauth.oauth2.login import begin_login, finish_login
 from sansauth.oauth2.revocation import revoke
 from sansauth.provider import Endpoints, Quirks

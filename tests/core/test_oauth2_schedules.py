@@ -17,8 +17,8 @@ from sansauth.encoding import decode
 from sansauth.errors import Conflict, LoginRequired, SansauthError, StoreError, Unauthorized
 from sansauth.identity import OAuth2Client, OAuth2User
 from sansauth.oauth2 import lifecycle
+from sansauth.oauth2.accounts import logout
 from sansauth.oauth2.grants import refresh
-from sansauth.oauth2.lifecycle import logout
 from sansauth.testing import Driver, End, Event, Explored, Fault, Faults, Gone, ScheduleFailed, explore
 from sansauth.tokens import OAuth2Tokens, oauth2_tokens_key
 from sansauth.x import X

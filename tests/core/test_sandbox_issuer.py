@@ -10,7 +10,7 @@ from sansauth.encoding import decode
 from sansauth.http import build_request
 from sansauth.identity import OAuth2Client, OAuth2User
 from sansauth.oauth2 import begin_device_login, begin_login, discover, finish_login, introspect, refresh
-from sansauth.oauth2.lifecycle import adopt
+from sansauth.oauth2.accounts import adopt
 from sansauth.oauth2.metadata import build_metadata_requests
 from sansauth.testing import Sandbox
 from sansauth.x import token

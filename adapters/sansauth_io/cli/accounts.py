@@ -86,7 +86,7 @@ def logout_command(
 
     If the service does not revoke them they stay, so that it can be tried again, or removed with --local.
     """
-    from sansauth.oauth2.lifecycle import logout
+    from sansauth.oauth2.accounts import logout
     from sansauth_io.cli.stored import open_store, stored_user
 
     provider, opened = provider_at(base_url), open_store(store)

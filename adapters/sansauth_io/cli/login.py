@@ -184,8 +184,8 @@ def _listening(redirect_uri: str, way: Way) -> Generator[Loopback | None]:
 
 
 def _log_in_on_device(service: Service, user: OAuth2User, scopes: tuple[str, ...]) -> OAuth2Tokens:
+    from sansauth.oauth2.accounts import adopt
     from sansauth.oauth2.device import begin_device_login, finish_device_login
-    from sansauth.oauth2.lifecycle import adopt
 
     service = service._replace(provider=_with_device_endpoint(service, user.client))
     env, provider, client = system_env(), service.provider, user.client

@@ -6,6 +6,7 @@ from sansauth._lazy import imported_on_use
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sansauth.oauth2.accounts import adopt, logout
     from sansauth.oauth2.answer import parse_tokens, tokens_of
     from sansauth.oauth2.assertion import bearer_assertion, client_assertion
     from sansauth.oauth2.client_auth import build_client_request
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from sansauth.oauth2.id_token import Claims, validate_id_token, verify_id_token
     from sansauth.oauth2.introspection import Introspection, introspect
     from sansauth.oauth2.jwks import Jwks
-    from sansauth.oauth2.lifecycle import adopt, logout, oauth2_tokens
+    from sansauth.oauth2.lifecycle import oauth2_tokens
     from sansauth.oauth2.login import begin_login, finish_login
     from sansauth.oauth2.metadata import discover
     from sansauth.oauth2.registration import Registered, register
@@ -62,7 +63,8 @@ else:
             "id_token": ("Claims", "validate_id_token", "verify_id_token"),
             "introspection": ("Introspection", "introspect"),
             "jwks": ("Jwks",),
-            "lifecycle": ("adopt", "logout", "oauth2_tokens"),
+            "accounts": ("adopt", "logout"),
+            "lifecycle": ("oauth2_tokens",),
             "login": ("begin_login", "finish_login"),
             "metadata": ("discover",),
             "registration": ("Registered", "register"),

@@ -17,12 +17,11 @@ import json
 import re
 from typing import NamedTuple, cast
 
-from sansauth.effects import Exclusive, Load, Save, Sleep, Steps, Stored, operation
+from sansauth.effects import Exclusive, Load, Save, Steps, Stored, operation
 from sansauth.env import Env
 from sansauth.errors import (
     ApiError,
     Conflict,
-    InvalidParameter,
     LoginRequired,
     RemoteProtocolError,
     RenewalFailed,
@@ -31,20 +30,15 @@ from sansauth.errors import (
     TransportError,
 )
 from sansauth.identity import OAuth2Client, OAuth2User
-from sansauth.oauth2.answer import NO_ACCESS_TOKEN
 from sansauth.oauth2.grants import client_credentials, refresh
-from sansauth.oauth2.revocation import revoke_tokens
+from sansauth.oauth2.saving import RECOVERIES, aside_key, rescued, restless, save_surely, set_aside
 from sansauth.provider import Provider
-from sansauth.secret import SecretBytes
 from sansauth.tokens import OAuth2Tokens, oauth2_tokens_key
 
-__all__ = ["PAUSE_SECONDS", "adopt", "is_dead_refresh", "logout", "oauth2_tokens"]
+__all__ = ["PAUSE_SECONDS", "is_dead_refresh", "oauth2_tokens"]
 
 PAUSE_SECONDS = 10.0
 """After a renewal that failed, this long nobody tries another while the old token still serves."""
-
-SAVE_PAUSE_SECONDS = 0.5  # before new tokens are saved once more, when the store has failed
-RECOVERIES = 8  # from a save that conflicts; each means that somebody else has got on
 
 
 class _Holder(NamedTuple):
@@ -117,7 +111,7 @@ def oauth2_tokens(
     except LoginRequired:
         if stored is not None:
             stored = yield from Load(whose.key)  # somebody else may have seen to a login since
-        waits = yield from Load(_aside_key(whose.key))
+        waits = yield from Load(aside_key(whose.key))
         tokens = whose.judge(stored) if waits is None else None
     if tokens is not None:
         return tokens
@@ -136,7 +130,7 @@ def oauth2_tokens(
 @operation
 def _renew(whose: _Holder, noted: Stored | None) -> Steps[OAuth2Tokens]:
     # Again, now that the key is held: whoever held it before may have renewed them already.
-    stored = yield from _rescued(whose, (yield from Load(whose.key)))
+    stored = yield from rescued(whose.key, (yield from Load(whose.key)))
     tokens = whose.judge(stored)
     if tokens is not None:
         return tokens
@@ -189,7 +183,7 @@ def _keep(
     except StoreError:
         # The only copy of a refresh token: the next renewal by this client finds it.
         with contextlib.suppress(StoreError):
-            yield from _set_aside(whose.key, fresh, replaced)
+            yield from set_aside(whose.key, fresh, replaced)
         raise
 
 
@@ -199,7 +193,7 @@ def _saved(
 ) -> Steps[OAuth2Tokens]:
     for _ in range(RECOVERIES):
         try:
-            yield from _save_surely(whose.key, fresh.to_bytes(), None if stored is None else stored.version)
+            yield from save_surely(whose.key, fresh.to_bytes(), None if stored is None else stored.version)
         except Conflict:
             stored = yield from Load(whose.key)
         else:
@@ -211,24 +205,10 @@ def _saved(
         theirs = OAuth2Tokens.from_bytes(stored.data)
         if replaced is None or not theirs.is_same_generation(replaced):
             return theirs  # newer ones: a login, or a renewal by who has the key now
-    raise _restless(whose.key)
+    raise restless(whose.key)
 
 
-@operation
-def _save_surely(key: str, data: bytes, expected: int | None) -> Steps[None]:
-    """Save, and once more if the store fails: for new tokens are worth it."""
-    try:
-        yield from Save(key, data, expected)
-    except Conflict:
-        raise
-    except StoreError:
-        yield from Sleep(SAVE_PAUSE_SECONDS)
-        stored = yield from Load(key)
-        if stored is None or stored.data != data:  # else it failed after it had written
-            yield from Save(key, data, expected)
-
-
-# --- tokens that are dead, or were set aside -------------------------------------------------------------------------
+# --- tokens that are dead --------------------------------------------------------------------------------------------
 
 
 @operation
@@ -244,43 +224,7 @@ def _buried(whose: _Holder, held: OAuth2Tokens, reason: str) -> Steps[Stored | N
             return stored
         with contextlib.suppress(Conflict):
             return Stored(dead.to_bytes(), (yield from Save(whose.key, dead.to_bytes(), stored.version)))
-    raise _restless(whose.key)
-
-
-@operation
-def _rescued(whose: _Holder, stored: Stored | None) -> Steps[Stored | None]:
-    """The record; if new tokens were set aside because the store failed, and belong in its place, these are saved."""
-    aside = yield from Load(_aside_key(whose.key))
-    if aside is None:
-        return stored
-    fresh, replaced = _read_aside(aside.data)
-    found = None if stored is None else OAuth2Tokens.from_bytes(stored.data)
-    belongs = found is None if replaced is None else found is not None and found.is_same_generation(replaced)
-    if belongs:
-        yield from Save(whose.key, fresh.to_bytes(), None if stored is None else stored.version)
-        stored = yield from Load(whose.key)
-    yield from Save(_aside_key(whose.key), None, aside.version)
-    return stored
-
-
-@operation
-def _set_aside(key: str, fresh: OAuth2Tokens, replaced: OAuth2Tokens | None) -> Steps[None]:
-    records = [fresh.to_bytes().decode(), None if replaced is None else replaced.to_bytes().decode()]
-    aside = yield from Load(_aside_key(key))
-    yield from Save(
-        _aside_key(key), SecretBytes(json.dumps(records).encode()), None if aside is None else aside.version
-    )
-
-
-def _read_aside(data: bytes) -> tuple[OAuth2Tokens, OAuth2Tokens | None]:
-    fresh, replaced = json.loads(data)
-    return OAuth2Tokens.from_bytes(fresh.encode()), (
-        None if replaced is None else OAuth2Tokens.from_bytes(replaced.encode())
-    )
-
-
-def _aside_key(key: str) -> str:
-    return f"mem:unsaved/{key}"
+    raise restless(whose.key)
 
 
 # --- trouble ---------------------------------------------------------------------------------------------------------
@@ -332,68 +276,3 @@ def is_dead_refresh(error: ApiError, provider: Provider) -> bool:
     """Whether a refusal of a refresh means that the refresh token is dead, in this provider's words."""
     dead = provider.quirks.dead_refresh
     return any(isinstance(code, str) and code in dead and re.search(dead[code], error.text) for code in error.codes)
-
-
-# --- by the caller's word --------------------------------------------------------------------------------------------
-
-
-@operation
-def adopt(holder: OAuth2User | OAuth2Client, tokens: OAuth2Tokens, provider: Provider) -> Steps[None]:
-    """Store tokens that a login gave, or that were obtained elsewhere; they replace those that are stored."""
-    if tokens.token_type == NO_ACCESS_TOKEN:
-        raise InvalidParameter("what was issued is no access token (token_type N_A); nobody can call with it")
-    key = oauth2_tokens_key(holder, provider)
-    yield from Exclusive(key, _adopt(key, tokens))
-
-
-@operation
-def _adopt(key: str, tokens: OAuth2Tokens) -> Steps[None]:
-    for _ in range(RECOVERIES):
-        stored = yield from Load(key)
-        try:
-            yield from _save_surely(key, tokens.to_bytes(), None if stored is None else stored.version)
-        except Conflict:
-            continue
-        except StoreError:
-            # A login that was just granted: the next call by this client finds it.
-            with contextlib.suppress(StoreError):
-                yield from _set_aside(key, tokens, None if stored is None else OAuth2Tokens.from_bytes(stored.data))
-            raise
-        return
-    raise _restless(key)
-
-
-@operation
-def logout(holder: OAuth2User | OAuth2Client, *, provider: Provider, env: Env, revoke: bool = True) -> Steps[None]:
-    """End a login: revoke the tokens that are stored by now, if the service revokes any, and remove their record.
-
-    A failure to revoke is raised and leaves the record, so that it can be done again; `revoke=False` removes it all the
-    same, and nothing is sent. Without a record there is nothing to do.
-    """
-    key = oauth2_tokens_key(holder, provider)
-    yield from Exclusive(key, _logout(holder, key, provider, env, revoke and provider.endpoints.revocation is not None))
-
-
-@operation
-def _logout(holder: OAuth2User | OAuth2Client, key: str, provider: Provider, env: Env, revoke: bool) -> Steps[None]:
-    client = holder.client if isinstance(holder, OAuth2User) else holder
-    aside = yield from Load(_aside_key(key))
-    if aside is not None:
-        if revoke:
-            yield from revoke_tokens(client, _read_aside(aside.data)[0], provider=provider, env=env)
-        yield from Save(_aside_key(key), None, aside.version)
-    for _ in range(RECOVERIES):
-        stored = yield from Load(key)
-        if stored is None:
-            return
-        tokens = OAuth2Tokens.from_bytes(stored.data)
-        if revoke and tokens.death is None:
-            yield from revoke_tokens(client, tokens, provider=provider, env=env)
-        with contextlib.suppress(Conflict):  # then tokens that were renewed meanwhile are to be revoked as well
-            yield from Save(key, None, stored.version)
-            return
-    raise _restless(key)
-
-
-def _restless(key: str) -> Conflict:
-    return Conflict(f"the record {key!r} changes whenever it is saved")
