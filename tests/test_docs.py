@@ -39,7 +39,9 @@ class InProcess:
                     flow.resume(self.records.get(key))
                 case Save(key, data, expected):
                     version = (expected or 0) + 1
-                    if data is not None:
+                    if data is None:
+                        self.records.pop(key, None)
+                    else:
                         self.records[key] = Stored(data, version)
                     flow.resume(version)
                 case Exclusive(body=body):
