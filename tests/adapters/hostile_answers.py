@@ -31,7 +31,7 @@ from .transports import APP, BRISK
 
 MIB = 2**20
 SHORT = Timeouts(connect=5.0, read=0.2, total=5.0)  # the service says nothing: `read` has to strike
-DRIP = Timeouts(connect=5.0, read=5.0, total=0.3)  # it says something again and again: `total` has to
+DRIP = Timeouts(connect=5.0, read=5.0, total=1.0)  # it says something again and again: `total` has to
 TOKEN = b'{"token_type":"bearer","access_token":"planted-answered-token"}'
 
 BASIC = base64.b64encode(f"{APP.consumer_key}:{APP.consumer_secret}".encode()).decode()
