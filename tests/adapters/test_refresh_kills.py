@@ -26,7 +26,7 @@ from .forked_callers import Callers, client_of, open_store, outcome
 from .redis_serving import RedisServer
 from .rotating_service import Login, RotatingService
 
-KILLS = [150, pytest.param(300, marks=pytest.mark.deep)]
+KILLS = [60, pytest.param(300, marks=pytest.mark.deep)]
 LATENCY_SECONDS = 0.01  # of the token endpoint, which commits in the middle of it
 LEASE_SECONDS = 1.0  # of the processes that are killed: nobody waits a minute for what they held
 MEASURED = 5  # calls that nobody killed, to know how long one takes just now
